@@ -142,8 +142,8 @@ class _Handlers:
     def _redeploy(self, arguments: _Arguments) -> Any:
         identifier = arguments["id"]
         service, environment = self._model.find_deployment(identifier)["instance"].split(":")
-        made = self._model.deploy(service, environment, of=identifier)
-        return self._describe(made, self._model.find_deployment(made))
+        deployed = self._model.deploy(service, environment, of=identifier)
+        return self._describe(deployed, self._model.find_deployment(deployed))
 
     def _describe(self, identifier: str, found: Attributes) -> Any:
         service, environment = found["instance"].split(":")

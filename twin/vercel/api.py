@@ -119,8 +119,8 @@ class _Handlers:
         found = self._model.store.get(self._model.vendor, "deployment", source)
         if found is None:
             raise VercelError(404, "not_found", "Deployment not found")
-        made = self._model.deploy(found["project"], of=source)
-        return JSONResponse(self._describe(found["project"], made))
+        deployed = self._model.deploy(found["project"], of=source)
+        return JSONResponse(self._describe(found["project"], deployed))
 
     def get_deployment(self, request: ApiRequest) -> Response:
         identifier = request.path["id"]

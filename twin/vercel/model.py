@@ -46,8 +46,8 @@ class Vercel(VendorModel):
             known = self.store.get(self.vendor, "project", project)
             wanted = {"name": name, "team": team, "port": port}
             if known is None:
-                made = {**wanted, "active": "", "lastAliasRequest": None}
-                self.store.insert(self.vendor, "project", project, made)
+                project_record = {**wanted, "active": "", "lastAliasRequest": None}
+                self.store.insert(self.vendor, "project", project, project_record)
                 self.deploy(project)
             elif {key: known[key] for key in wanted} != wanted:
                 self.store.replace(self.vendor, "project", project, {**known, **wanted})
