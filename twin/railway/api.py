@@ -30,7 +30,7 @@ _Arguments = dict[str, Any]
 def routes(model: Railway) -> list[Route]:
     """Return the API's only route."""
     api = VendorApi(model, bearer_token, _error_body, answer_status=_answer_status)
-    handlers = _Handlers(model)
+    handlers = _RootFields(model)
     return [api.route("POST", _PATH, handlers.execute)]
 
 
@@ -46,7 +46,7 @@ def _answer_status(status: int) -> int:
     return status if is_limit or status >= HTTPStatus.INTERNAL_SERVER_ERROR else HTTPStatus.OK
 
 
-class _Handlers:
+class _RootFields:
     """One method per root field."""
 
     def __init__(self, model: Railway) -> None:

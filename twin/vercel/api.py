@@ -26,10 +26,10 @@ _CODES: Final = {401: "forbidden", 403: "forbidden", 404: "not_found", 429: "rat
 def routes(model: Vercel) -> list[Route]:
     """Return the routes of projects, environment variables and deployments."""
     api = VendorApi(model, bearer_token, _error_body, answer_status=_answer_status)
-    return [api.route(*route) for route in _list_routes(_Handlers(model))]
+    return [api.route(*route) for route in _list_routes(_ProjectEndpoints(model))]
 
 
-def _list_routes(handlers: "_Handlers") -> Iterator[ApiRoute]:
+def _list_routes(handlers: "_ProjectEndpoints") -> Iterator[ApiRoute]:
     for version in _ENV_VERSIONS:
         variables = f"/{version}/projects/{{project}}/env"
         yield "GET", variables, handlers.list_variables
@@ -56,7 +56,7 @@ def _answer_status(status: int) -> int:
     return HTTPStatus.FORBIDDEN if status == HTTPStatus.UNAUTHORIZED else status
 
 
-class _Handlers:
+class _ProjectEndpoints:
     """One method per endpoint of the API."""
 
     def __init__(self, model: Vercel) -> None:
