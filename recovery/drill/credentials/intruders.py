@@ -218,8 +218,8 @@ INTRUDERS: Final = (
         },
         loses=("history",),
         reaches="The project can be deleted, with every branch and the whole history.",
-        answer="Revoke the key in Neon's account settings; ask Neon to recover the project (7 days), or "
-        "docs/runbooks/loss.md.",
+        answer="Revoke the key in Neon's account settings; within 7 days `./bulwark respond recover-project` "
+        "gives the project back, else docs/runbooks/loss.md.",
     ),
     Intruder(
         "administrator",
