@@ -78,6 +78,10 @@ _SUBSCRIPTIONS: Final = """
     SELECT s.subname FROM pg_catalog.pg_subscription s JOIN pg_catalog.pg_database d ON d.oid = s.subdbid
     WHERE d.datname = current_database() AND s.subenabled
 """
+_MAY_WRITE: Final = """
+    SELECT coalesce(pg_has_role(r.oid, to_regrole('pg_write_all_data')::oid, 'USAGE'), false)
+    FROM pg_catalog.pg_roles r WHERE r.rolname = %s
+"""
 _SCHEDULER: Final = "SELECT extname FROM pg_catalog.pg_extension WHERE extname = 'pg_cron'"
 
 
@@ -123,6 +127,8 @@ class _Access:
 
     subscriptions: tuple[str, ...]
     has_scheduler: bool
+    backup_writes: bool
+    """Whether the role that backs up may write to every table, as every role may that Neon's API made."""
 
     def describe(self) -> dict[str, str]:
         return {
@@ -134,6 +140,11 @@ class _Access:
     def list_what_goes_on(self) -> tuple[str, ...]:
         """Return what can write although nobody else connects."""
         lines = [f"{_join(self.owners)} may connect still, to let writes again: let no program run as it."]
+        if self.backup_writes:
+            lines.append(
+                f"{self.backup_role} may connect still, so that backups and drills go on, and may write: "
+                "as an administrator REVOKE pg_write_all_data, or the role of Neon that has it."
+            )
         if self.superusers:
             lines.append(f"No right holds superusers back: {_join(self.superusers)}.")
         if self.prepared:
@@ -244,6 +255,7 @@ def _read_access(url: str, backup_role: str, application_role: str | None) -> _A
             prepared=tuple((gid, who) for gid, who in connection.execute(_PREPARED).fetchall()),
             subscriptions=tuple(name for (name,) in connection.execute(_SUBSCRIPTIONS).fetchall()),
             has_scheduler=connection.execute(_SCHEDULER).fetchone() is not None,
+            backup_writes=connection.execute(_MAY_WRITE, (backup_role,)).fetchone() == (True,),
         )
 
 

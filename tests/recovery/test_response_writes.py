@@ -133,6 +133,7 @@ def test_nobody_but_the_owner_and_the_backup_gets_in_until_writes_are_allowed_ag
     assert after.found["may connect"] == "shop_owner, shop_backup"
     assert any("late of shop_worker" in line for line in after.left)
     assert any("cloud_admin" in line for line in after.left)
+    assert not any("may write" in line for line in after.left)
     with server.connect() as connection:
         connection.execute("DROP ROLE IF EXISTS shop_late")
         connection.execute(f"CREATE ROLE shop_late LOGIN PASSWORD '{PASSWORD}' IN ROLE shop_app")
@@ -163,8 +164,14 @@ def test_a_stop_that_was_killed_or_gone_around_is_repeated_and_all_is_given_back
             False,
         ]
         execute(server, "shop_owner", "GRANT CONNECT ON DATABASE shop TO shop_app")
+        with server.connect() as connection:
+            connection.execute("GRANT pg_write_all_data TO shop_backup")
         assert "shop_app" in STOP_WRITES.plan(shop, "shop", StepOptions()).found["may connect"]
-        assert carry_out(shop).is_done
+        after = carry_out(shop)
+        assert after.is_done
+        assert any(line.startswith("shop_backup may connect still") for line in after.left)
+        with server.connect() as connection:
+            connection.execute("REVOKE pg_write_all_data FROM shop_backup")
         with pytest.raises(psycopg.OperationalError):
             session.execute("SELECT 1")
     ALLOW_WRITES.plan(shop, "shop", StepOptions()).actions[0].run()
