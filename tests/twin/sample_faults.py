@@ -50,6 +50,8 @@ CHECK_OF: Final = {
     "health-cached": "health-is-fresh",
     "health-tells-all": "health-tells-no-secret",
     "health-slow": "health-answers-fast",
+    "load-slow": "load-is-borne",
+    "load-fails": "load-is-borne",
     "version-missing": "version-is-deployed",
     "version-no-commit": "version-is-deployed",
     "version-old": "version-is-deployed",

@@ -120,6 +120,8 @@ OTHER_FAULTS: Final[Mapping[str, str]] = {
     "health-cached": "/health may be cached",
     "health-tells-all": "/health shows the database's address",
     "health-slow": "/health takes longer than two seconds",
+    "load-slow": "one in eight requests of /health takes a second longer while several clients ask",
+    "load-fails": "/health fails while several clients ask",
     "version-missing": "/api/version answers 404",
     "version-no-commit": "/api/version names no commit",
     "version-old": "/api/version names the commit of an earlier deployment",

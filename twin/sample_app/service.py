@@ -40,6 +40,10 @@ from twin.sample_app.tls_faults import serve_tls
 
 _DATABASE_TIMEOUT_SECONDS = 2.0
 _SLOW_SECONDS = 2.2
+_SLOW_UNDER_LOAD_SECONDS = 1.2
+_SLOW_EVERY = 8
+_FEW: Final = 4
+"""Requests at once from which the faults of load begin."""
 _SERVER_OPTIONS: Final[dict[str, Any]] = {
     "lifespan": "off",
     "log_config": None,
@@ -69,9 +73,18 @@ class HealthEndpoint:
     def __init__(self, database_url: Callable[[], str], faults: PlatformFaults) -> None:
         self._database_url, self._faults = database_url, faults
         self._started = time.monotonic()
+        self._open = self._crowded = 0
         self._checks: set[asyncio.Task[None]] = set()
 
-    async def __call__(self, _: Request) -> Response:
+    async def __call__(self, request: Request) -> Response:
+        """Answer one request."""
+        self._open += 1
+        try:
+            return await self._answer(request)
+        finally:
+            self._open -= 1
+
+    async def _answer(self, _: Request) -> Response:
         faults = self._faults.names
         reason = None if "health-always-ok" in faults else await self._find_problem()
         body = {
@@ -84,6 +97,12 @@ class HealthEndpoint:
         }
         if "health-slow" in faults:
             await asyncio.sleep(_SLOW_SECONDS)
+        if self._open > _FEW:
+            self._crowded += 1
+            if "load-slow" in faults and self._crowded % _SLOW_EVERY == 0:
+                await asyncio.sleep(_SLOW_UNDER_LOAD_SECONDS)
+            if "load-fails" in faults:
+                return PlainTextResponse("too many connections", 500)
         if "health-tells-all" in faults:
             body["database"] = "postgres://app:example@db.example.com/platform"
         for fault, field in (("health-no-timestamp", "timestamp"), ("health-no-uptime", "uptime")):

@@ -7,6 +7,7 @@ from readiness.checks.health import (
     health_is_fresh,
     health_tells_no_secret,
     health_turns_red,
+    load_is_borne,
     version_is_deployed,
 )
 
@@ -16,5 +17,6 @@ CHECKS: tuple[ReadinessCheck, ...] = (
     health_is_fresh.CHECK,
     health_tells_no_secret.CHECK,
     version_is_deployed.CHECK,
+    load_is_borne.CHECK,
     health_turns_red.CHECK,
 )
