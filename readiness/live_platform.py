@@ -49,6 +49,9 @@ class LivePlatform:
     """What should run; empty if nobody here knows."""
 
     health: SharedResult[Health] | None = None
+    name_servers: tuple[tuple[str, int], ...] = ()
+    """Address and port of the name servers that are asked; without one those of this machine's settings."""
+
     databases: Mapping[str, DatabaseAccess] | None = None
     """Name of a store -> how it is reached."""
 

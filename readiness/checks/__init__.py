@@ -3,7 +3,7 @@
 from typing import Final
 
 from readiness.check import AREA_TITLES, ReadinessCheck
-from readiness.checks import apis, browser, database, headers, health, limits, monitoring, recovery, tls
+from readiness.checks import apis, browser, database, dns, headers, health, limits, monitoring, recovery, tls
 
 _GROUPS: Final[tuple[tuple[ReadinessCheck, ...], ...]] = (
     monitoring.CHECKS,
@@ -11,6 +11,7 @@ _GROUPS: Final[tuple[tuple[ReadinessCheck, ...], ...]] = (
     health.CHECKS,
     database.CHECKS,
     apis.CHECKS,
+    dns.CHECKS,
     tls.CHECKS,
     browser.CHECKS,
     headers.CHECKS,

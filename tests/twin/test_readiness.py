@@ -19,6 +19,7 @@ from components.settings import Settings, load
 from postgres_server.cluster import Cluster
 from readiness.checks import CHECKS
 from readiness.checks.database import CHECKS as IN_THE_DATABASE
+from readiness.checks.dns import CHECKS as NAMES
 from readiness.checks.health import health_turns_red
 from readiness.checks.monitoring import CHECKS as MONITORING
 from readiness.checks.monitoring import answers_have_an_id
@@ -36,8 +37,8 @@ from twin.sample_app.faults import describe_faults
 pytestmark = pytest.mark.shares("readiness")
 
 COMMIT: Final = "5f2b1c0d9e8a7b6c5d4e3f2a1b0c9d8e7f6a5b4c"
-OF_HEALTH: Final = {*RECOVERY, *MONITORING} - {answers_have_an_id.CHECK}
-"""What is read of the stack's health: tests/unit/test_readiness_health.py tries it."""
+OF_HEALTH: Final = {*RECOVERY, *MONITORING, *NAMES} - {answers_have_an_id.CHECK}
+"""What is read of the stack's health or of names: two modules of tests/unit try it."""
 
 DATABASE: Final[dict[str, Any]] = {
     **{name: setting for name, setting in PRODUCTION["stores"]["database"].items() if name != "drill"},
