@@ -19,6 +19,7 @@ from recovery.files.manifest import FilesManifest, format_line, parse_line
 from recovery.manifest import Manifest
 from recovery.postgres.globals import Globals
 from recovery.state import StateManifest
+from respond.record import ResponseRecord
 
 _RECORDED: Final = Path(__file__).parent / "recorded"
 _MODELS: Final[dict[str, type[BaseModel]]] = {
@@ -28,6 +29,7 @@ _MODELS: Final[dict[str, type[BaseModel]]] = {
     "state-manifest.json": StateManifest,
     "verification.json": Verification,
     "drill.json": Drill,
+    "response.json": ResponseRecord,
 }
 
 

@@ -10,7 +10,7 @@ from core.failure import Failure
 from engine.targets import find_target
 from respond.carry_out import Response, carry_out
 from respond.journal import ResponseJournal
-from respond.record import ResponseRecord, parse
+from respond.record import parse
 from respond.step import (
     RespondContext,
     ResponseAction,
@@ -130,11 +130,3 @@ def test_a_target_is_proven_by_all_that_is_known_of_it() -> None:
     for proof in (replace(holds, answered="other"), replace(holds, answered=""), TargetProof("id", "", "")):
         with pytest.raises(Failure, match="not the declared one"):
             require_proven("step", [holds, proof])
-
-
-def test_a_record_that_is_stored_stays_readable() -> None:
-    """Its form is that of bulwark-response-1; what is added later has a default."""
-    document = (Path(__file__).parent / "recorded" / "response.json").read_bytes()
-    record = parse(document)
-    assert isinstance(record, ResponseRecord)
-    assert (record.step, record.outcome, record.actions[0].state) == ("stop-writes", "carried out", "done")
