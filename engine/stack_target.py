@@ -58,16 +58,19 @@ _REPLICA_ROLES: Final[Mapping[ReplicaRole, str]] = {
 }
 """Role -> its name at IAM after the platform's, in the replica's account."""
 
-ApiVendor = Literal["neon", "uptimerobot", "sentry"]
+ApiVendor = Literal["neon", "uptimerobot", "sentry", "pagerduty"]
 
 _API_URLS: Final[Mapping[ApiVendor, str]] = {
     "neon": "https://console.neon.tech/api/v2",
     "uptimerobot": "https://api.uptimerobot.com/v3",
     "sentry": "https://sentry.io/api/",
+    "pagerduty": "https://api.pagerduty.com",
 }
 API_URL_VARIABLES: Final[Mapping[ApiVendor, str]] = {
     "uptimerobot": "UPTIMEROBOT_API_URL",
     "sentry": "SENTRY_BASE_URL",
+    # Its provider reads no such variable; an account in Europe names https://api.eu.pagerduty.com.
+    "pagerduty": "PAGERDUTY_API_URL",
 }
 """Variables by which the vendors' providers find another address."""
 

@@ -17,6 +17,8 @@ class VendorInfo(NamedTuple):
     variable: str
     keys: str
     status: str
+    scheme: str = "Bearer "
+    """What stands before the token in the header Authorization."""
 
 
 VENDORS: Final = {
@@ -29,7 +31,11 @@ VENDORS: Final = {
     ),
     "sentry": VendorInfo("Sentry", "SENTRY_AUTH_TOKEN", "sentry.io/settings/auth-tokens", "status.sentry.io"),
     "pagerduty": VendorInfo(
-        "PagerDuty", "PAGERDUTY_TOKEN", "Integrations > API Access Keys at PagerDuty", "status.pagerduty.com"
+        "PagerDuty",
+        "PAGERDUTY_TOKEN",
+        "Integrations > API Access Keys at PagerDuty",
+        "status.pagerduty.com",
+        "Token token=",
     ),
     "railway": VendorInfo(
         "Railway", "RAILWAY_TOKEN", "railway.com/account/tokens (no project's token)", "status.railway.com"

@@ -110,7 +110,7 @@ class Api:
             stop=stop_after_attempt(_ATTEMPTS),
             retry_error_callback=lambda state: state.outcome and state.outcome.result(),
         )
-        headers = {"Authorization": f"Bearer {self._key}", "Accept": "application/json"}
+        headers = {"Authorization": f"{self._vendor.scheme}{self._key}", "Accept": "application/json"}
         return again(self._client.request, method, path, params=query, headers=headers, json=body)
 
     @contextmanager
@@ -139,6 +139,8 @@ class Api:
             body = response.json()
         except ValueError:
             body = None
+        inner = body.get("error") if isinstance(body, dict) else None  # PagerDuty has one around it
+        body = inner if isinstance(inner, dict) else body
         message = (body.get("message") or body.get("detail")) if isinstance(body, dict) else None
         line = " ".join(str(message or response.reason_phrase).split()).replace(self._key, "[secret]")
         return line[:_MESSAGE_CHARACTERS].rstrip(".")

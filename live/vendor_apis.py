@@ -35,6 +35,7 @@ class Apis(NamedTuple):
     neon: Api
     uptimerobot: Api
     sentry: Api
+    pagerduty: Api
 
 
 @contextmanager
@@ -49,6 +50,7 @@ def open_apis(addresses: ApiAddresses, tokens: Mapping[str, str]) -> Generator[A
         connect(addresses.api_url("neon"), uses_proxies=proxies) as to_neon,
         connect(addresses.api_url("uptimerobot"), uses_proxies=proxies) as to_uptimerobot,
         connect(f"{addresses.api_url('sentry').rstrip('/')}/0", uses_proxies=proxies) as to_sentry,
+        connect(addresses.api_url("pagerduty"), uses_proxies=proxies) as to_pagerduty,
     ):
 
         def api(vendor: str, client: httpx.Client, scope: str = "") -> Api:
@@ -58,6 +60,7 @@ def open_apis(addresses: ApiAddresses, tokens: Mapping[str, str]) -> Generator[A
             api("neon", to_neon, f"`organization` in {PROJECT}:stores"),
             api("uptimerobot", to_uptimerobot),
             api("sentry", to_sentry, f"`organization` in {PROJECT}:errors"),
+            api("pagerduty", to_pagerduty),
         )
 
 

@@ -16,6 +16,7 @@ _TITLES: Final = {
     "vaults": "Vaults and buckets",
     "endpoints": "Endpoints",
     "errors": "Errors",
+    "oncall": "On-call",
     "identity": "Identity and secrets",
     "orphans": "Orphans",
     "whole": "The program as a whole",

@@ -146,11 +146,13 @@ PROPERTIES: Final = (
     Property(
         "Outages are told",
         "An outage of a critical endpoint reaches a person within the objective's minutes by two "
-        "independent ways, at any minute of the year.",
+        "independent ways, at any minute of the year; and a second person where the first does not answer.",
         "For each endpoint its monitors: path, keyword and statuses, interval, retries and delays added up, "
         "regions, certificate, pauses and windows; the contacts with their status, delay and the domain "
-        "they depend on; a second prober of another vendor.",
-        "Whether a phone rings: a test message of the vendor does that.",
+        "they depend on; a second prober of another vendor; at PagerDuty each level of an escalation policy "
+        "with its people, schedules, their layers and restrictions, delays, repeats, urgency and timeouts.",
+        "Whether a phone rings, and how a service at PagerDuty escalates that another program declares: a "
+        "test message of the vendor shows that. Holidays, overrides and people who left since.",
         (
             "contact-is-told",
             "endpoint-has-monitor",
@@ -160,10 +162,15 @@ PROPERTIES: Final = (
             "endpoint-monitor-checks-content",
             "endpoint-monitor-is-fast",
             "endpoint-monitor-looks-from-several-regions",
+            "escalation-always-calls-somebody",
+            "escalation-is-fast",
+            "escalation-reaches-second-person",
+            "escalation-repeats",
             "maintenance-window-is-short",
             "monitor-reaches-someone",
             "monitor-route-is-independent",
             "monitor-watches-something",
+            "page-lasts-until-resolved",
         ),
     ),
     Property(

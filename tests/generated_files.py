@@ -41,6 +41,12 @@ _CHANNELS: Final = st.one_of(
 def _alerting(draw: st.DrawFn) -> dict[str, Any]:
     channels = {"mail": {"type": "email", "address": "a@example.com"}, **draw(_several(_NAMES, _CHANNELS))}
     some = st.lists(st.sampled_from(sorted(channels)), unique=True, max_size=3)
+    services = {
+        channel["service"]: name for name, channel in channels.items() if channel["type"] == "pagerduty"
+    }
+    for name in services.values():  # no two channels declare one service
+        if draw(st.booleans()):
+            channels[name] = {**channels[name], "escalation": "urgent"}
     routes = {f"sev{level}": sorted({"mail", *draw(some)}) for level in range(1, 5)}
     routes["sev4"] = sorted(channels)  # no channel is told nothing
     return {"channels": channels, "routes": routes}
@@ -131,6 +137,8 @@ def right_files(draw: st.DrawFn) -> dict[str, Any]:
     blocks["platform"] = PRODUCTION["platform"]
     if "alerting" in blocks:
         blocks["alerting"] = draw(_alerting())
+        if any("escalation" in channel for channel in blocks["alerting"]["channels"].values()):
+            blocks["oncall"] = PRODUCTION["oncall"]
     if draw(st.booleans()):
         blocks["services"] = draw(_services(watchers))
     if draw(st.booleans()):

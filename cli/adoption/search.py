@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final
 
-from cli.adoption import aws, neon, sentry, uptimerobot
+from cli.adoption import aws, neon, pagerduty, sentry, uptimerobot
 from cli.adoption.finding import Finding, ResourceKind, Vendors, find_existing, name_of
 from core.failure import Failure
 from engine.stack_target import StackTarget
@@ -18,6 +18,7 @@ KINDS: Final[Mapping[str, Sequence[ResourceKind]]] = {
     "Neon": neon.KINDS,
     "UptimeRobot": uptimerobot.KINDS,
     "Sentry": sentry.KINDS,
+    "PagerDuty": pagerduty.KINDS,
 }
 """Vendor -> what of it is searched for. What is not in it is a setting of something that is."""
 

@@ -121,6 +121,13 @@ def rules(alerting: AlertingSettings) -> list[tuple[str, str]]:
         for name, channel in alerting.channels.items()
         if channel.type == "pagerduty" and channel.urgency == "low" and not channel.escalation
     ]
+    declared = [alerting.channels[name] for name in alerting.escalations()]
+    services = [channel.service for channel in declared if channel.type == "pagerduty"]
+    problems += [
+        (f"channels.{name}.service", f"{channel.service}; another channel declares this service")
+        for name, channel in alerting.channels.items()
+        if channel.type == "pagerduty" and channel.escalation and services.count(channel.service) > 1
+    ]
     used = {name for names in alerting.routes.values() for name in names}
     problems += [
         (f"channels.{name}", "is on no route, so it would never be told anything")

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Annotated
-from zoneinfo import available_timezones
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, Field, StringConstraints
 
@@ -16,8 +16,10 @@ _TimeOfDay = Annotated[str, StringConstraints(pattern=r"^([01]\d|2[0-3]):[0-5]\d
 
 
 def _check_zone(zone: str) -> str:
-    if zone not in available_timezones():
-        raise ValueError("must be a time zone, such as Etc/UTC or Europe/Berlin")
+    try:
+        ZoneInfo(zone)
+    except (OSError, ValueError, ZoneInfoNotFoundError):
+        raise ValueError("must be a time zone, such as Etc/UTC or Europe/Berlin") from None
     return zone
 
 

@@ -3,13 +3,14 @@
 from typing import Final
 
 from policies.framework.rule import Rule
-from policies.rules import endpoints, errors, identity, orphans, stores, vaults
+from policies.rules import endpoints, errors, identity, oncall, orphans, stores, vaults
 
 AREAS: Final[dict[str, tuple[Rule, ...]]] = {
     "stores": stores.RULES,
     "vaults": vaults.RULES,
     "endpoints": endpoints.RULES,
     "errors": errors.RULES,
+    "oncall": oncall.RULES,
     "identity": identity.RULES,
     "orphans": orphans.RULES,
 }

@@ -19,6 +19,7 @@ from sampling import Draw
 from components.guard import DELETION_WINDOW_DAYS
 from twin.host.home import TwinHome
 from twin.neon.model import Neon
+from twin.pagerduty.model import PagerDutyAccount
 from twin.sentry.model import Sentry
 from twin.uptimerobot.model import UptimeRobot
 from twin.vendor import faults
@@ -38,6 +39,7 @@ KINDS: Final = {
         *("team", "project", "key", "cronMonitor", "metricMonitor", "uptimeMonitor", "alert"),
         "integrationPagerduty",
     ),
+    "pagerduty": ("schedule", "escalationPolicy", "service", "serviceIntegration"),
 }
 AGAIN: Final = "  Next: `./bulwark adopt`, then `./bulwark up` again; it goes on from there.\n"
 TIME_OUT: Final = 0
@@ -57,6 +59,12 @@ CREATIONS: Final = [
         "sentry": (
             *("index/project", "index/key", "index/cronMonitor", "index/metricMonitor"),
             *("index/uptimeMonitor", "index/integrationPagerduty", "index/alert"),
+        ),
+        "pagerduty": (
+            "index/schedule",
+            "index/escalationPolicy",
+            "index/service",
+            "index/serviceIntegration",
         ),
     }.items()
     for kind in kinds
@@ -97,7 +105,7 @@ def let_others_work(home: TwinHome) -> None:
 def count_objects(home: TwinHome) -> Counter[str]:
     """Return how many there are of each kind that the stack declares."""
     counts: Counter[str] = Counter()
-    for model in (Neon(home), UptimeRobot(home), Sentry(home)):
+    for model in (Neon(home), UptimeRobot(home), Sentry(home), PagerDutyAccount(home)):
         kinds = KINDS[model.vendor]
         with closing(model.store):
             counts.update({f"{model.vendor} {kind}": len(model.list_objects(kind)) for kind in kinds})
@@ -110,7 +118,12 @@ def count_objects(home: TwinHome) -> Counter[str]:
 
 def delete_others(home: TwinHome, found: list[dict[str, Any]]) -> None:
     """Delete what stands beside the stack's own, as the message says."""
-    models = {"Neon": Neon(home), "UptimeRobot": UptimeRobot(home), "Sentry": Sentry(home)}
+    models = {
+        "Neon": Neon(home),
+        "UptimeRobot": UptimeRobot(home),
+        "Sentry": Sentry(home),
+        "PagerDuty": PagerDutyAccount(home),
+    }
     for one in found:
         for identifier in one["candidates"]:
             if one["vendor"] == "AWS":

@@ -59,10 +59,11 @@ def test_all_secrets_that_production_lacks_are_reported_with_how_to_set_them(
 ) -> None:
     names = (
         *("files_access_key_id", "files_secret_access_key"),
-        *("oncall_target", "incidents_target", "automation_target"),
+        *("incidents_target", "automation_target"),
     )
     ended = installation.bulwark(command, "--stack", "prod", SENTRY_AUTH_TOKEN="a marked token")
     variables = [f"BULWARK_{name.upper()}" for name in names] + ["NEON_API_KEY", "UPTIMEROBOT_API_KEY"]
+    variables.append("PAGERDUTY_TOKEN")
     check_refusal(ended, *names, *variables, "pulumi config set --secret bulwark:files_access_key_id")
     assert "SENTRY_AUTH_TOKEN" not in ended.err
     assert "a marked token" not in ended.text

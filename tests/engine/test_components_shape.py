@@ -4,11 +4,14 @@ import json
 import os
 import re
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 from deployment import Deployment, is_secret, name_of
+
+from twin.vendor.store import VendorStore
 
 pytestmark = pytest.mark.shares("production")
 
@@ -72,7 +75,7 @@ def test_every_resource_has_one_of_the_explicit_providers(production: Deployment
     providers = {
         found.name for found in production.resources.values() if found.type.startswith("pulumi:providers:")
     }
-    assert providers == {*VENDORS, "aws", "aws-primary", "aws-replica"}
+    assert providers == {*VENDORS, "pagerduty", "aws", "aws-primary", "aws-replica"}
     assert {found.provider for found in production.custom()} == providers
 
 
@@ -96,11 +99,13 @@ def test_each_resource_goes_through_the_provider_of_its_type(production: Deploym
 
 def test_providers_are_pinned_and_configured_from_the_settings(production: Deployment) -> None:
     versions = {
-        name: production[name].inputs["version"] for name in (*VENDORS, "aws", "aws-primary", "aws-replica")
+        name: production[name].inputs["version"]
+        for name in (*VENDORS, "pagerduty", "aws", "aws-primary", "aws-replica")
     }
     # Of a bridged provider the engine keeps the bridge's version here; its own is in the parameter.
     assert versions == {
         **dict.fromkeys(VENDORS, "1.1.3"),
+        "pagerduty": "4.37.0",
         "aws": "7.51.1",
         "aws-primary": "7.51.1",
         "aws-replica": "7.51.1",
@@ -254,6 +259,8 @@ def test_the_stack_has_these_outputs_and_those_with_credentials_are_secret(produ
 def test_outputs_that_the_vendors_leave_in_clear_are_marked_as_secret(production: Deployment) -> None:
     marked = {
         "alerting-oncall-service": "integrationKey",
+        "oncall-oncall-sentry": "integrationKey",
+        "oncall-oncall-uptimerobot": "integrationKey",
         "job-database-heartbeat": "url",
         "job-files-heartbeat": "url",
         "job-drill-heartbeat": "url",
@@ -277,9 +284,12 @@ def test_no_secret_is_readable_in_the_state(production: Deployment) -> None:
     heartbeats = [*shown["heartbeat_urls"].values(), *shown["checkin_urls"].values()]
     drawn = json.loads((installation.home.root / "secrets.json").read_text())
     # The prefix of every hook address; the heartbeats have one of their own.
+    with closing(VendorStore(installation.home.vendors)) as store:
+        integrations = store.list("pagerduty", "serviceIntegration").values()
+    drawn |= {one["name"]: one["integrationKey"] for one in integrations}
     hooks = [f"/inbox/{channel}" for channel in ("incidents", "automation")]
     planted = [*urls, *passwords, *heartbeats, *shown["error_dsns"].values(), *drawn.values(), *hooks]
-    assert len(planted) >= 3 + 3 + 3 + 3 + 2 + 4 + 2
+    assert len(planted) >= 3 + 3 + 3 + 3 + 2 + 4 + 2 + 2
     assert all(len(value) >= 10 for value in planted)
     state = json.dumps(installation.state("prod"))
     assert [position for position, value in enumerate(planted) if value in state] == []

@@ -4,11 +4,12 @@ import re
 from collections import Counter
 from collections.abc import Callable, Generator
 from contextlib import closing, contextmanager
+from typing import Any
 
 import httpx
 import pytest
 import sentry_sdk
-from fast_twin import FastTwin, find_host
+from fast_twin import SPEED, FastTwin, find_host
 from interrupted_process import LOOK_SECONDS, wait_until
 
 from twin.host.tls import tls_context
@@ -20,7 +21,11 @@ from twin.vendor.store import VendorStore
 pytestmark = pytest.mark.shares("fast_twin")
 
 NOTICED_SECONDS = 30
-SEV1 = Counter(["pagerduty:oncall", "incidents", "email:operations", "automation"])
+LEVEL_SECONDS = 5 * 60 / SPEED
+"""How long the first level of Pulumi.local.yaml waits."""
+CALL = "call"
+"""Stands for the channel of whoever is on call now."""
+SEV1 = Counter([CALL, "incidents", "email:operations", "automation"])
 SEV2 = Counter(["incidents", "email:operations", "automation"])
 SEV3_AT_SENTRY = Counter(["slack:#incidents"])
 
@@ -37,15 +42,29 @@ class Inbox:
         """Count, by channel, the messages that contain all the words."""
         with closing(VendorStore(self._store_path)) as store:
             return Counter(
-                entry["channel"]
+                CALL if entry["channel"].startswith("pagerduty:") else entry["channel"]
                 for _, _, entry in store.read_log(RECEIVED, after=self._after)
-                if all(word in str(entry["body"]) for word in words)
+                if all(word in str(entry["body"]) for word in words) and not _is_escalation(entry)
             )
+
+    def find_calls(self, *words: str) -> list[tuple[float, str]]:
+        """Return when (Unix time) who was called, in order."""
+        with closing(VendorStore(self._store_path)) as store:
+            return [
+                (unix_time, entry["channel"].removeprefix("pagerduty:"))
+                for _, unix_time, entry in store.read_log(RECEIVED, after=self._after)
+                if entry["channel"].startswith("pagerduty:")
+                and all(word in str(entry["body"]) for word in words)
+            ]
 
     def await_messages(self, wanted: Counter[str], *words: str) -> None:
         """Wait until all messages have arrived, and check that there are no others."""
         wait(lambda: self.count_messages(*words) >= wanted, f"{words} at {set(wanted)}")
         assert self.count_messages(*words) == wanted
+
+
+def _is_escalation(entry: dict[str, Any]) -> bool:
+    return isinstance(entry["body"], dict) and entry["body"].get("event") == "Escalated"
 
 
 def wait(condition: Callable[[], object], what: str) -> None:
@@ -115,7 +134,13 @@ def test_a_stopped_database_turns_health_red_and_alerts_the_channels_of_its_seve
     assert health(fast_twin) == 200
     with stopped_database(fast_twin):
         assert health(fast_twin) == 503
-        inbox.await_messages(SEV1, "example-twin backend health", "Down")
+        down = ("example-twin backend health", "Down")
+        inbox.await_messages(SEV1, *down)
+        wait(lambda: len(inbox.find_calls(*down)) > 1, "nobody acknowledges, and the next person is called")
+        (first, on_call), (second, next_one) = inbox.find_calls(*down)[:2]
+        assert on_call in {"first@example.com", "second@example.com"}
+        assert next_one == "lead@example.com"
+        assert LEVEL_SECONDS - 1 < second - first < LEVEL_SECONDS + NOTICED_SECONDS
         wait(
             lambda: monitor_status(fast_twin, "sentry", "errors-backend-check-health") == "DOWN",
             "the second look",
@@ -125,7 +150,8 @@ def test_a_stopped_database_turns_health_red_and_alerts_the_channels_of_its_seve
             assert health(fast_twin) == 503
             assert (during.code, during.json["steps"]) == (0, []), "what is armed stays armed"
     assert health(fast_twin) == 200
-    inbox.await_messages(SEV1, "example-twin backend health", "Up")
+    # PagerDuty calls nobody when it is over: the incident ends, and so do the calls.
+    inbox.await_messages(SEV2, "example-twin backend health", "Up")
     assert not inbox.count_messages("version"), "that address answers without the database"
 
 

@@ -47,7 +47,7 @@ class Mutation:
 
 
 _MADE_FROM: Final = {
-    "alerting": ("alerting-*", "errors-*", "job-*", "uptime-*"),
+    "alerting": ("alerting-*", "errors-*", "job-*", "oncall-*", "uptime-*"),
     "stores": ("database-*",),
     "errors": ("errors-*",),
     "services": ("errors-*", "host-*", "uptime-*"),
@@ -514,6 +514,23 @@ _TABLE: Final = {
     ),
     ("host-secret-is-sensitive", "host-backend-variables"): (
         ("host-backend-variables", "opts.additional_secret_outputs", []),
+    ),
+    ("escalation-reaches-second-person", "oncall-urgent-policy"): (
+        ("oncall-urgent-policy", "rules", lambda rules: rules[:1]),
+    ),
+    ("escalation-always-calls-somebody", "oncall-urgent-policy"): (
+        ("oncall-primary-schedule", "layers.0.end", "2099-01-01T00:00:00Z"),
+    ),
+    ("escalation-is-fast", "oncall-urgent-policy"): (
+        ("oncall-urgent-policy", "rules.0.escalation_delay_in_minutes", 30),
+    ),
+    ("escalation-repeats", "oncall-urgent-policy"): (("oncall-urgent-policy", "num_loops", 0),),
+    ("page-lasts-until-resolved", "oncall-oncall-service"): (
+        ("oncall-oncall-service", "auto_resolve_timeout", "14400"),
+        ("oncall-oncall-service", "acknowledgement_timeout", "null"),
+    ),
+    ("secret-outputs-are-marked", "oncall-oncall-sentry"): (
+        ("oncall-oncall-sentry", "opts.additional_secret_outputs", [], "secret-is-marked"),
     ),
     ("secret-outputs-are-marked", "errors-backend-key"): (
         ("errors-backend-key", "opts.additional_secret_outputs", []),

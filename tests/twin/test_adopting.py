@@ -36,6 +36,7 @@ from twin.aws.administrator import administrator_key
 from twin.host.home import TwinHome
 from twin.host.tls import ensure_certificates
 from twin.neon.model import Neon
+from twin.pagerduty.model import PagerDutyAccount
 from twin.plugin_install import vendor_environment
 from twin.sentry.model import Sentry
 from twin.uptimerobot.model import UptimeRobot
@@ -105,9 +106,11 @@ class Account:
     neon: Neon = field(init=False)
     robot: UptimeRobot = field(init=False)
     sentry: Sentry = field(init=False)
+    pagerduty: PagerDutyAccount = field(init=False)
 
     def __post_init__(self) -> None:
         self.neon, self.robot, self.sentry = Neon(self.home), UptimeRobot(self.home), Sentry(self.home)
+        self.pagerduty = PagerDutyAccount(self.home)
 
     def search(
         self,
@@ -190,7 +193,10 @@ class Account:
         for kind in ("project", "team"):
             for result in self.sentry.list_objects(kind).values():
                 self.sentry.delete(kind, f"example/{result['slug']}")
-        for model in (self.neon, self.robot, self.sentry):
+        for kind in ("service", "escalationPolicy", "user"):
+            for identifier in self.pagerduty.list_objects(kind):
+                self.pagerduty.delete(kind, identifier)
+        for model in (self.neon, self.robot, self.sentry, self.pagerduty):
             faults.cancel(model.store, model.vendor)
         s3 = self.aws.client("s3", "eu-west-1")
         for result in s3.list_buckets()["Buckets"]:
@@ -209,7 +215,7 @@ def accounts() -> Iterator[Account]:
             yield account
             for _, cluster in account.neon.list_clusters():
                 cluster.destroy()
-            for model in (account.neon, account.robot, account.sentry):
+            for model in (account.neon, account.robot, account.sentry, account.pagerduty):
                 model.store.close()
 
 
@@ -249,6 +255,29 @@ def test_in_empty_accounts_nothing_is_found(account: Account) -> None:
     result = account.search(declare(database_project={"name": "another"}), only=None)
     assert result.failures == []
     assert statuses(result) == dict.fromkeys(SOUGHT, "missing")
+
+
+def test_a_service_at_pagerduty_is_found_with_its_policy_and_the_keys_of_that_service_alone(
+    account: Account,
+) -> None:
+    create, urgent = account.pagerduty.create, {"escalationDelayInMinutes": 5}
+    person, _ = create("user", {"email": "lead@example.com", "name": "lead"})
+    rules = [{**urgent, "targets": [{"id": person, "type": "user_reference"}]}]
+    policy, _ = create("escalationPolicy", {"name": "example urgent", "rules": rules})
+    services = {
+        name: create("service", {"name": name, "escalationPolicy": policy})[0]
+        for name in ("platform-oncall", *(f"other-{number}" for number in range(30)))
+    }
+    keys = {
+        name: create("serviceIntegration", {"name": "sentry", "service": service})[0]
+        for name, service in services.items()
+    }
+    found = found_ids(account.search())
+    assert {name: id_ for name, (_, id_) in found.items() if name.startswith("oncall-")} == {
+        "oncall-urgent-policy": policy,
+        "oncall-oncall-service": services["platform-oncall"],
+        "oncall-oncall-sentry": f"{services['platform-oncall']}.{keys['platform-oncall']}",
+    }
 
 
 def test_existing_resources_are_found_by_name_with_the_setting_that_uses_them(
@@ -528,7 +557,12 @@ def test_a_bad_api_key_is_named_with_the_variable_to_set_and_the_other_vendors_a
     only = {*PLATFORMS, "backups-vault-bucket"}
     result = account.search(tokens=dict.fromkeys(TOKEN_VARIABLES.values(), key), only=only)
     for (vendor, variable), failure in zip(
-        {"Neon": "NEON_API_KEY", "UptimeRobot": "UPTIMEROBOT_API_KEY", "Sentry": "SENTRY_AUTH_TOKEN"}.items(),
+        {
+            "Neon": "NEON_API_KEY",
+            "UptimeRobot": "UPTIMEROBOT_API_KEY",
+            "Sentry": "SENTRY_AUTH_TOKEN",
+            "PagerDuty": "PAGERDUTY_TOKEN",
+        }.items(),
         map(str, result.failures),
         strict=True,
     ):
@@ -540,6 +574,7 @@ def test_a_bad_api_key_is_named_with_the_variable_to_set_and_the_other_vendors_a
         "Neon",
         "UptimeRobot",
         "Sentry",
+        "PagerDuty",
     }
     assert ("AWS", "unknown") not in by_vendor
     assert statuses(result)["backups-vault-bucket"] == "found"
@@ -672,5 +707,5 @@ def find(kinds: Any, api: Api, aws_endpoint: str = "") -> Any:
         find_key=lambda: AccessKey("k", "planted-secret"),
         find_replica_key=lambda: AccessKey("k", "planted-secret"),
     )
-    vendors = Vendors(TARGET.settings, Apis(api, api, api), access, DeclaredStack(DECLARED), {})
+    vendors = Vendors(TARGET.settings, Apis(api, api, api, api), access, DeclaredStack(DECLARED), {})
     return find_existing("vendor", kinds, vendors, states=DeclaredStack([]), present={})

@@ -16,6 +16,7 @@ from components.channels import EmailChannel
 from components.database import DatabaseArgs
 from components.errors import ErrorsArgs
 from components.neon import ComputeUnits
+from components.oncall import Escalation, EscalationLevel, OnCallArgs, PagedService
 from components.scheduled_job import ScheduledJobArgs
 from components.vault import RetentionDays, VaultRules
 from components.vault_names import VaultNames
@@ -48,6 +49,10 @@ CASES: Final[Mapping[str, Callable[[], object]]] = {
         {"mail": EmailChannel("team@example.com")}, {"sev1": ["mail", "chat"]}
     ),
     "jobs of no service": lambda: ErrorsArgs("example", "team", "Team", projects={}, jobs_service="shop"),
+    "a level that calls no schedule": lambda: OnCallArgs(
+        "shop", {}, {"urgent": Escalation([EscalationLevel(5, ["nights"])])}, {}
+    ),
+    "a service of no policy": lambda: OnCallArgs("shop", {}, {}, {"oncall": PagedService("shop", "urgent")}),
     "nothing wrong": lambda: (_database(), _job(schedule="17 2 * * *"), VaultRules()),
 }
 

@@ -23,5 +23,7 @@ def test_arguments_that_are_wrong_are_refused_with_the_cause() -> None:
         "reversed bounds": "compute.maximum_units is below compute.minimum_units",
         "a route to nowhere": "sev1 is to reach chat, which is no channel",
         "jobs of no service": "shop has no project",
+        "a level that calls no schedule": "urgent is to call nights, which is no schedule",
+        "a service of no policy": "oncall is to escalate by urgent, which there is not",
         "nothing wrong": None,
     }

@@ -49,7 +49,11 @@ def test_what_is_right_is_declared_and_no_two_things_have_one_name(ask: Ask, blo
         assert declared is there, vendor
         assert (token in answer["tokens"]) is (there and bool(token)), vendor
     channels = blocks.get("alerting", {}).get("channels", {})
-    targets = {f"{name}_target" for name, channel in channels.items() if channel["type"] != "email"}
+    targets = {
+        f"{name}_target"
+        for name, channel in channels.items()
+        if channel["type"] != "email" and "escalation" not in channel
+    }
     assert {name for name in answer["secrets"] if name.endswith("_target")} == targets
     variables = {
         f"{service}_host_{name.lower()}"
@@ -84,6 +88,7 @@ def _needs(blocks: dict[str, Any]) -> dict[str, tuple[bool, str]]:
         "neon": (at_neon, "NEON_API_KEY"),
         "railway": ("railway" in hosts, "RAILWAY_TOKEN"),
         "vercel": ("vercel" in hosts, "VERCEL_API_TOKEN"),
+        "pagerduty": ("oncall" in blocks, "PAGERDUTY_TOKEN"),
         # In jobs GitHub's token opens it.
         "aws": ("backups" in blocks, ""),
     }

@@ -197,6 +197,77 @@ WRONG: list[tuple[str, Damage, str, str]] = [
         "must be 0",
     ),
     (
+        "an escalation policy that there is not",
+        lambda b: b["alerting"]["channels"]["oncall"].update(escalation="calm"),
+        "alerting.channels.oncall.escalation",
+        "no such escalation policy, there are: urgent",
+    ),
+    (
+        "an escalation policy without on-call",
+        lambda b: b.pop("oncall"),
+        "alerting.channels.oncall.escalation",
+        "there is no block oncall",
+    ),
+    (
+        "an escalation policy of no channel",
+        lambda b: b["alerting"]["channels"]["oncall"].pop("escalation"),
+        "oncall.escalations.urgent",
+        "is used by no channel",
+    ),
+    (
+        "a level with nobody",
+        lambda b: b["oncall"]["escalations"]["urgent"]["levels"][1].update(people=[]),
+        "oncall.escalations.urgent.levels.1",
+        "calls nobody",
+    ),
+    (
+        "a schedule that there is not",
+        lambda b: b["oncall"]["escalations"]["urgent"]["levels"][1].update(schedules=["nights"]),
+        "oncall.escalations.urgent.levels.1.schedules",
+        "no such schedule, there are: primary",
+    ),
+    (
+        "a schedule of no escalation policy",
+        lambda b: b["oncall"]["schedules"].update(nights=b["oncall"]["schedules"]["primary"]),
+        "oncall.schedules.nights",
+        "is in no escalation policy",
+    ),
+    (
+        "a rotation that begins at no instant",
+        lambda b: b["oncall"]["schedules"]["primary"]["layers"][0].update(starts="2026-01-05"),
+        "oncall.schedules.primary.layers.0.starts",
+        "must be an instant in UTC",
+    ),
+    (
+        "a time zone that there is not",
+        lambda b: b["oncall"]["schedules"]["primary"].update(time_zone="Berlin"),
+        "oncall.schedules.primary.time_zone",
+        "must be a time zone",
+    ),
+    (
+        "hours of every day that are all hours",
+        lambda b: b["oncall"]["schedules"]["primary"]["layers"][0].update(
+            only=[{"time": "08:00:00", "hours": 24}]
+        ),
+        "oncall.schedules.primary.layers.0.only",
+        "leave `only` out",
+    ),
+    (
+        "a quiet service that is managed elsewhere",
+        lambda b: b["alerting"]["channels"]["oncall"].update(escalation=None, urgency="low"),
+        "alerting.channels.oncall.urgency",
+        "needs an `escalation`",
+    ),
+    (
+        "one service of two channels",
+        lambda b: (
+            b["alerting"]["channels"].update(nights=b["alerting"]["channels"]["oncall"]),
+            b["alerting"]["routes"]["sev4"].append("nights"),
+        ),
+        "alerting.channels.nights.service",
+        "another channel declares this service",
+    ),
+    (
         "expiry shorter than the lock",
         lambda b: b["backups"]["retention"].update(files_days=20),
         "backups.retention.files_days",

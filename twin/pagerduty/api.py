@@ -54,7 +54,7 @@ def _collection_routes(model: PagerDutyAccount, format_: PagerDutyFormat) -> Ite
     def list_(request: ApiRequest) -> Response:
         query = request.query.get("query", "").lower()
         rows = [
-            format_.to_json(identifier, attributes)
+            {**format_.to_json(identifier, attributes), **_list_integrations(model, kind, identifier)}
             for identifier, attributes in model.list_objects(kind).items()
             if query in f"{attributes['name']} {attributes.get('email', '')}".lower()
         ]
@@ -66,6 +66,17 @@ def _collection_routes(model: PagerDutyAccount, format_: PagerDutyFormat) -> Ite
     yield "GET", item, read
     yield "PUT", item, update
     yield "DELETE", item, delete
+
+
+def _list_integrations(model: PagerDutyAccount, kind: str, service: str) -> dict[str, Any]:
+    """Return what a list of services shows of each one's integrations."""
+    integrations = model.list_objects("serviceIntegration").items() if kind == "service" else ()
+    own = [
+        {"id": identifier, "type": f"{one['type']}_reference", "summary": one.get("name", "")}
+        for identifier, one in integrations
+        if one["service"] == service
+    ]
+    return {"integrations": own} if kind == "service" else {}
 
 
 def _integration_routes(model: PagerDutyAccount) -> Iterable[ApiRoute]:

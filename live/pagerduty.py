@@ -1,0 +1,46 @@
+"""What exists in an account at PagerDuty: schedules, escalation policies, services and their integrations."""
+
+from typing import Literal
+
+import httpx
+from pydantic import BaseModel, Field
+
+from live.vendor_api import Api
+
+PagerDutyCollection = Literal["schedules", "escalation_policies", "services"]
+
+
+class PagerDutyReference(BaseModel):
+    """An integration as a service lists it."""
+
+    id: str
+    summary: str = ""
+
+
+class PagerDutyObject(BaseModel):
+    """A schedule, an escalation policy or a service; a service has integrations."""
+
+    id: str
+    name: str
+    integrations: list[PagerDutyReference] = Field(default_factory=list[PagerDutyReference])
+
+
+class _Page(BaseModel):
+    """A page of one collection."""
+
+    schedules: list[PagerDutyObject] = Field(default_factory=list[PagerDutyObject])
+    escalation_policies: list[PagerDutyObject] = Field(default_factory=list[PagerDutyObject])
+    services: list[PagerDutyObject] = Field(default_factory=list[PagerDutyObject])
+    offset: int
+    limit: int
+    more: bool
+
+
+def list_collection(api: Api, collection: PagerDutyCollection) -> list[PagerDutyObject]:
+    """Return everything in a collection of the account."""
+    pages = api.list_pages(_Page, f"/{collection}", _next_page)
+    return [one for page in pages for one in getattr(page, collection)]
+
+
+def _next_page(_response: httpx.Response, page: _Page) -> dict[str, str] | None:
+    return {"offset": str(page.offset + page.limit)} if page.more else None

@@ -1,0 +1,229 @@
+"""On-call at PagerDuty: whom an escalation policy calls, when, and whether always somebody."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from policies.framework.messages import Message, message, unknown_value
+from policies.framework.property_values import Absent, Known, PropertyValue, Unknown
+from policies.framework.rule import accept_any
+from policies.framework.stack import PolicyStack, Resource
+
+POLICY: Final = "pagerduty:index/escalationPolicy:EscalationPolicy"
+SERVICE: Final = "pagerduty:index/service:Service"
+SCHEDULE: Final = "pagerduty:index/schedule:Schedule"
+_COMPONENT: Final = "bulwark:index:OnCall"
+_URGENT: Final = "sev1"
+
+_DAY_SECONDS: Final = 24 * 60 * 60
+_WEEK_SECONDS: Final = 7 * _DAY_SECONDS
+
+
+def list_urgent_policies(stack: PolicyStack) -> list[Resource]:
+    """
+    Return the escalation policies that the first incident level reaches.
+
+    A component says which those are; where none does, or not of a policy, it counts as one of them.
+    """
+    known: dict[str, bool] = {}
+    for component in stack.of_type(_COMPONENT):
+        for name, levels in component.at("severities").items().items():
+            items = levels.each()
+            known[name] = any(level in (Known(_URGENT), Unknown()) for level in items)
+    return [policy for policy in stack.of_type(POLICY) if _is_urgent(policy.at("name"), known)]
+
+
+def _is_urgent(name: PropertyValue, known: dict[str, bool]) -> bool:
+    return known.get(name.value, True) if isinstance(name, Known) and isinstance(name.value, str) else True
+
+
+def list_urgent_services(stack: PolicyStack) -> list[Resource]:
+    """Return the services that escalate by a policy of the first incident level, or by one of no program."""
+    urgent = set(list_urgent_policies(stack))
+    services: list[Resource] = []
+    for service in stack.of_type(SERVICE):
+        policies = {one for one in stack.dependencies(service, "escalationPolicy") if one.type == POLICY}
+        policies |= {one for one in stack.of_type(POLICY) if _has_id(one, service.at("escalationPolicy"))}
+        if not policies or policies & urgent:
+            services.append(service)
+    return services
+
+
+def _has_id(resource: Resource, identifier: PropertyValue) -> bool:
+    return isinstance(identifier, Known) and resource.output("id") == identifier
+
+
+class UndecidedError(Exception):
+    """Whom a level calls is not known."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """A target of a level: a user, or a schedule with everybody who is ever on call by it."""
+
+    name: str
+    """The id of a user, or the URN of a schedule."""
+
+    people: frozenset[str]
+
+
+@dataclass(frozen=True)
+class DutyLevel:
+    """A level of an escalation policy."""
+
+    policy: Resource
+    stack: PolicyStack
+    rule: PropertyValue
+
+    @property
+    def delay(self) -> PropertyValue:
+        """Minutes until the next level is called."""
+        return self.rule.at("escalationDelayInMinutes")
+
+    def people(self) -> frozenset[Group]:
+        """
+        Return whom its targets call: users, and schedules with everybody in their layers.
+
+        Raises:
+            UndecidedError: one of them is not known.
+        """
+        found: set[Group] = set()
+        for target in self.rule.at("targets").each():
+            match target.at("type"), target.at("id"):
+                case Known("user_reference") | Absent(), Known(str(user)):
+                    found.add(Group(user, frozenset((user,))))
+                case Known("schedule_reference"), _ if schedules := self._schedules(target):
+                    found |= {Group(one.urn, _people_of(one)) for one in schedules}
+                case _:
+                    raise UndecidedError
+        return frozenset(found)
+
+    def find_gaps(self) -> list[Message]:
+        """Return why there is a time at which it calls nobody; nothing if somebody is called always."""
+        return accept_any(
+            [self._find_gaps_of(target) for target in self.rule.at("targets").each()],
+            [message("a level has no target")],
+        )
+
+    def _find_gaps_of(self, target: PropertyValue) -> list[Message]:
+        match target.at("type"), target.at("id"):
+            case _, Absent():
+                return [message("one of its targets is nobody")]
+            case Known("user_reference") | Absent(), _:
+                return []
+            case Known("schedule_reference"), identifier:
+                if schedules := self._schedules(target):
+                    return [problem for one in schedules for problem in _find_gaps_of(one)]
+                if isinstance(identifier, Known):
+                    return [message("it calls a schedule that this stack does not declare")]
+                return [unknown_value(self.policy, "rules")]
+            case _:
+                return [unknown_value(self.policy, "rules")]
+
+    def _schedules(self, target: PropertyValue) -> list[Resource]:
+        """Return the schedules that a target may be: before the first deployment, all that it depends on."""
+        known = [one for one in self.stack.of_type(SCHEDULE) if _has_id(one, target.at("id"))]
+        if known or not isinstance(target.at("id"), Unknown):
+            return known
+        return [one for one in self.stack.dependencies(self.policy, "rules") if one.type == SCHEDULE]
+
+
+def list_levels(policy: Resource, stack: PolicyStack) -> list[DutyLevel]:
+    """Return the levels of an escalation policy in the order in which they are called."""
+    return [DutyLevel(policy, stack, rule) for rule in policy.at("rules").each()]
+
+
+def calls_others(first: DutyLevel, later: DutyLevel) -> bool:
+    """
+    Tell whether a level never calls somebody whom an earlier level may have called.
+
+    Of schedules whose ids are not known yet, each level has another one.
+
+    Raises:
+        UndecidedError: one of the people is not known.
+    """
+    before, after = first.people(), later.people()
+    known = {group for group in before | after if group.name in group.people}
+    several = len((before | after) - known) > 1
+    return bool(after) and not any(
+        one.people & other.people
+        for one in before
+        for other in after
+        if not (several and one == other and one not in known)
+    )
+
+
+def _people_of(schedule: Resource) -> frozenset[str]:
+    people: set[str] = set()
+    for layer in schedule.at("layers").each():
+        for user in layer.at("users").each():
+            if not isinstance(user, Known):
+                raise UndecidedError
+            people.add(str(user.value))
+    return frozenset(people)
+
+
+def _find_gaps_of(schedule: Resource) -> list[Message]:
+    """Return why a schedule has a time of the week with nobody; of its layers those count that do not end."""
+    covered: list[tuple[float, float]] = []
+    undecided = False
+    for layer in schedule.at("layers").each():
+        spans = _list_spans(layer)
+        undecided |= spans is None
+        covered += spans or []
+    if _is_whole_week(covered):
+        return []
+    if undecided:
+        return [unknown_value(schedule, "layers")]
+    return [message("{schedule} has a time of the week with nobody on call", schedule=schedule)]
+
+
+def _list_spans(layer: PropertyValue) -> list[tuple[float, float]] | None:
+    """Return the spans of the week in which a layer has somebody, in seconds; None if they are not known."""
+    if isinstance(layer, Unknown) or Unknown() in (
+        layer.at("users"),
+        layer.at("restrictions"),
+        layer.at("end"),
+    ):
+        return None
+    if not layer.at("users").each() or not isinstance(layer.at("end"), Absent):
+        return []
+    restrictions = layer.at("restrictions").each()
+    if not restrictions:
+        return [(0, _WEEK_SECONDS)]
+    spans: list[tuple[float, float]] = []
+    for restriction in restrictions:
+        start, length = restriction.at("startTimeOfDay"), restriction.at("durationSeconds")
+        match restriction.at("type"), start, length:
+            case Known("daily_restriction"), Known(str(clock)), Known(float(seconds)):
+                days = range(7)
+            case Known("weekly_restriction"), Known(str(clock)), Known(float(seconds)):
+                day = restriction.at("startDayOfWeek")
+                if not isinstance(day, Known):
+                    return None
+                days = [int(day.value) - 1]
+            case _:
+                return None
+        spans += [span for day in days for span in _wrap(day * _DAY_SECONDS + _seconds(clock), seconds)]
+    return spans
+
+
+def _seconds(clock: str) -> int:
+    hours, minutes, seconds = (int(part) for part in clock.split(":"))
+    return (hours * 60 + minutes) * 60 + seconds
+
+
+def _wrap(start: float, length: float) -> Iterator[tuple[float, float]]:
+    """Yield a span within the week, and what goes on past its end at its beginning."""
+    yield start, min(start + length, _WEEK_SECONDS)
+    if start + length > _WEEK_SECONDS:
+        yield 0, start + length - _WEEK_SECONDS
+
+
+def _is_whole_week(spans: list[tuple[float, float]]) -> bool:
+    reached = 0.0
+    for start, end in sorted(spans):
+        if start > reached:
+            return False
+        reached = max(reached, end)
+    return reached >= _WEEK_SECONDS
