@@ -4,7 +4,7 @@ import json
 import threading
 from collections.abc import Collection, Generator
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, LiteralString
 
@@ -233,6 +233,19 @@ def test_a_platform_without_a_fault_is_all_green(patient: Patient) -> None:
     unseen = {name: one.reason for name, one in results.items() if one.outcome == "not_looked_at"}
     assert (find_red(results), unseen) == ({}, {})
     assert all(one.measured for one in results.values())
+
+
+def test_production_is_only_looked_at(patient: Patient, capfd: pytest.CaptureFixture[str]) -> None:
+    platform = patient.settings.platform.model_copy(update={"environment": "production"})
+    production = replace(patient, settings=patient.settings.model_copy(update={"platform": platform}))
+    capfd.readouterr()
+    results = production.look()
+    methods = {line.split()[1] for line in capfd.readouterr().err.splitlines() if " /" in line}
+    assert find_red(results) == {}
+    for check in CHECKS:
+        if check.is_active:
+            assert (results[check.id].outcome, results[check.id].is_expected) == ("not_looked_at", True)
+    assert methods == {"GET"}
 
 
 def test_every_fault_has_a_check_and_every_check_that_looks_at_the_sample_a_fault() -> None:
