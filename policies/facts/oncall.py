@@ -1,5 +1,6 @@
 """On-call at PagerDuty: whom an escalation policy calls, when, and whether always somebody."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -15,6 +16,7 @@ SCHEDULE: Final = "pagerduty:index/schedule:Schedule"
 _COMPONENT: Final = "bulwark:index:OnCall"
 _URGENT: Final = "sev1"
 
+_CLOCK: Final = re.compile(r"(\d\d):(\d\d):(\d\d)")
 _DAY_SECONDS: Final = 24 * 60 * 60
 _WEEK_SECONDS: Final = 7 * _DAY_SECONDS
 
@@ -199,18 +201,17 @@ def _list_spans(layer: PropertyValue) -> list[tuple[float, float]] | None:
                 days = range(7)
             case Known("weekly_restriction"), Known(str(clock)), Known(float(seconds)):
                 day = restriction.at("startDayOfWeek")
-                if not isinstance(day, Known):
+                if not isinstance(day, Known) or not isinstance(day.value, float):
                     return None
                 days = [int(day.value) - 1]
             case _:
                 return None
-        spans += [span for day in days for span in _wrap(day * _DAY_SECONDS + _seconds(clock), seconds)]
+        if not (time_of_day := _CLOCK.fullmatch(clock)):
+            return None
+        hours, minutes, second = map(int, time_of_day.groups())
+        begins = (hours * 60 + minutes) * 60 + second
+        spans += [span for day in days for span in _wrap(day * _DAY_SECONDS + begins, seconds)]
     return spans
-
-
-def _seconds(clock: str) -> int:
-    hours, minutes, seconds = (int(part) for part in clock.split(":"))
-    return (hours * 60 + minutes) * 60 + seconds
 
 
 def _wrap(start: float, length: float) -> Iterator[tuple[float, float]]:

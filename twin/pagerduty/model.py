@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from twin.vendor.errors import VendorError
-from twin.vendor.model import CreatedObject, VendorModel, find_matching, merge, require_single
+from twin.vendor.model import CreatedObject, VendorModel, find_matching, merge
 from twin.vendor.store import Attributes
 
 EVENTS_V2: Final = "events_api_v2_inbound_integration"
@@ -82,7 +82,10 @@ class PagerDutyAccount(VendorModel):
         if function != "getUser":
             raise VendorError(404, f"The twin has no {function}.")
         # Source: the provider compares the whole address, in its upper and lower case.
-        return require_single(find_matching(self.list_objects("user"), dict(arguments)), "user")
+        found = find_matching(self.list_objects("user"), dict(arguments))
+        if not found:
+            raise VendorError(404, f"Unable to locate any user with the email: {arguments.get('email')}")
+        return found[0]
 
     def _next_id(self) -> str:
         return f"P{self.store.next_number(self.vendor):06X}"
