@@ -39,6 +39,7 @@ def respond(
     at: datetime | None = None,
     keep_as: str = "",
     role: str = "",
+    deployment: str = "",
     confirm: str | None = None,
     list_: Annotated[bool, Parameter(name="--list", negative=())] = False,
 ) -> int:
@@ -59,6 +60,7 @@ def respond(
         at: The instant (UTC) that is restored.
         keep_as: Name under which what is replaced is kept, where the step replaces something.
         role: Which one, where a target has several, such as the roles of a database.
+        deployment: Id of the deployment that runs, or is deployed, again.
         confirm: STACK/TARGET, as the plan shows it: make the changes, and ask nothing.
         list_: List the steps, and the records of the stack's responses.
 
@@ -71,7 +73,7 @@ def respond(
     chosen = find_step(step)
     if target is None:
         raise Failure(f"{chosen.name} needs {chosen.takes}.", f"`./bulwark respond {chosen.name} NAME`.")
-    options = StepOptions(at=_as_utc(at), keep_as=keep_as, role=role)
+    options = StepOptions(at=_as_utc(at), keep_as=keep_as, role=role, deployment=deployment)
     console = PrintableConsole(stderr=True)
     with console.status(f"Looking: {chosen.name} {target}"):
         context = _open(found)

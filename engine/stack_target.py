@@ -58,13 +58,15 @@ _REPLICA_ROLES: Final[Mapping[ReplicaRole, str]] = {
 }
 """Role -> its name at IAM after the platform's, in the replica's account."""
 
-ApiVendor = Literal["neon", "uptimerobot", "sentry", "pagerduty"]
+ApiVendor = Literal["neon", "uptimerobot", "sentry", "pagerduty", "railway", "vercel"]
 
 _API_URLS: Final[Mapping[ApiVendor, str]] = {
     "neon": "https://console.neon.tech/api/v2",
     "uptimerobot": "https://api.uptimerobot.com/v3",
     "sentry": "https://sentry.io/api/",
     "pagerduty": "https://api.pagerduty.com",
+    "railway": "https://backboard.railway.com",
+    "vercel": "https://api.vercel.com",
 }
 API_URL_VARIABLES: Final[Mapping[ApiVendor, str]] = {
     "uptimerobot": "UPTIMEROBOT_API_URL",

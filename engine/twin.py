@@ -362,8 +362,8 @@ class TwinTarget(StackTarget):
         vendors = f"http://127.0.0.1:{self.home.port('vendors')}"
         if vendor == "neon":
             return f"{vendors}/neon/api/v2"
-        if vendor == "pagerduty":
-            return f"{vendors}/pagerduty"
+        if vendor in {"pagerduty", "railway", "vercel"}:
+            return f"{vendors}/{vendor}"
         return plugin_install.vendor_environment(self.home)[API_URL_VARIABLES[vendor]]
 
     @property

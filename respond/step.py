@@ -21,6 +21,9 @@ class StepOptions(NamedTuple):
     role: str = ""
     """Which of several, such as the database role whose password is changed."""
 
+    deployment: str = ""
+    """Id of a deployment, as the service's host has it."""
+
     def document(self) -> dict[str, str]:
         """Return what was chosen, by option, as the record has it."""
         texts = {**self._asdict(), "at": format_instant(self.at) if self.at else ""}

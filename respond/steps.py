@@ -4,6 +4,7 @@ from typing import Final
 
 from core.failure import Failure
 from respond.database_writes import ALLOW_WRITES, STOP_WRITES
+from respond.deployments import REDEPLOY, ROLL_BACK
 from respond.recover_project import RECOVER_PROJECT
 from respond.restore_branch import RESTORE_BRANCH
 from respond.rotate_dsn import ROTATE_DSN
@@ -13,6 +14,8 @@ from respond.step import ResponseStep
 STEPS: Final[tuple[ResponseStep, ...]] = (
     STOP_WRITES,
     ALLOW_WRITES,
+    ROLL_BACK,
+    REDEPLOY,
     RESTORE_BRANCH,
     RECOVER_PROJECT,
     ROTATE_PASSWORD,

@@ -89,3 +89,27 @@ def test_a_deployment_has_its_databases_address_and_its_commit(fast_twin: FastTw
     collection = fast_twin.resource("host-backend-variables")
     assert "ciphertext" in collection["inputs"]["variables"]
     assert "ciphertext" in collection["outputs"]["variables"]
+
+
+def test_a_bad_deployment_is_rolled_back_after_its_name_was_typed(fast_twin: FastTwin) -> None:
+    home, place = fast_twin.installation.home, find_host(fast_twin, "backend")
+    port = home.port("platform-backend")
+    good = DeployedService.read(home, port)
+    assert good
+    with closing((railway := Railway(home)).store):
+        railway.deploy(*place, commit="bad", starts=False)
+        words = ("respond", "roll-back", "backend", "--deployment", good.deployment)
+        try:
+            looked = fast_twin.bulwark(*words)
+            assert looked.code == 0, looked.text
+            assert "Nothing was changed." in looked.text
+            other = fast_twin.bulwark(*words, "--confirm", "local/frontend")
+            assert other.code == 1, other.text
+            assert DeployedService.read(home, port) != good
+            carried_out = fast_twin.bulwark(*words, "--confirm", "local/backend", "--json")
+            assert carried_out.code == 0, carried_out.text
+            assert carried_out.json["record"]["outcome"] == "carried out"
+            assert DeployedService.read(home, port) == good
+        finally:
+            if DeployedService.read(home, port) != good:
+                railway.roll_back(good.deployment)
