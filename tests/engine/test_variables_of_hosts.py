@@ -91,7 +91,18 @@ def test_a_deployment_has_its_databases_address_and_its_commit(fast_twin: FastTw
     assert "ciphertext" in collection["outputs"]["variables"]
 
 
-def test_a_bad_deployment_is_rolled_back_after_its_name_was_typed(fast_twin: FastTwin) -> None:
+def wait_for_monitor(fast_twin: FastTwin, status: str) -> None:
+    """Wait until UptimeRobot sees the backend's health so."""
+    monitor = f"uptimerobot:{fast_twin.resource('uptime-backend-health')['id']}"
+
+    def is_seen() -> bool:
+        with closing(VendorStore(fast_twin.installation.home.vendors)) as store:
+            return (store.get("twin", "watch", monitor) or {}).get("status") == status
+
+    wait_until(is_seen, _PATIENCE_SECONDS, f"the monitor {status}", every=LOOK_SECONDS)
+
+
+def test_a_bad_deployment_is_noticed_and_rolled_back_by_its_id(fast_twin: FastTwin) -> None:
     home, place = fast_twin.installation.home, find_host(fast_twin, "backend")
     port = home.port("platform-backend")
     good = DeployedService.read(home, port)
@@ -105,11 +116,13 @@ def test_a_bad_deployment_is_rolled_back_after_its_name_was_typed(fast_twin: Fas
             assert "Nothing was changed." in looked.text
             other = fast_twin.bulwark(*words, "--confirm", "local/frontend")
             assert other.code == 1, other.text
+            wait_for_monitor(fast_twin, "DOWN")
             assert DeployedService.read(home, port) != good
             carried_out = fast_twin.bulwark(*words, "--confirm", "local/backend", "--json")
             assert carried_out.code == 0, carried_out.text
             assert carried_out.json["record"]["outcome"] == "carried out"
             assert DeployedService.read(home, port) == good
+            wait_for_monitor(fast_twin, "UP")
         finally:
             if DeployedService.read(home, port) != good:
                 railway.roll_back(good.deployment)
