@@ -184,14 +184,16 @@ class Vercel(VendorModel):
             for id_, variable in self.list_variables(wanted["projectId"]).items()
             if id_ != identifier
         }
-        for other in others.values():
+        for other_id, other in others.items():
             overlaps = set(other["targets"]) & set(wanted["targets"])
             if other["key"] == wanted["key"] and overlaps and other["gitBranch"] == wanted["gitBranch"]:
                 raise VercelError(
                     400,
                     "ENV_CONFLICT",
                     f"A variable with the name `{wanted['key']}` already exists for the target "
-                    f"{','.join(sorted(overlaps))} on branch {wanted['gitBranch'] or 'undefined'}",
+                    f"{','.join(sorted(overlaps))} on branch {wanted['gitBranch'] or 'undefined'}; "
+                    # The provider looks it up.
+                    f"its id is {other_id}",
                 )
         length = sum(len(one["key"]) + len(one["value"]) for one in (*others.values(), wanted))
         if length > _MOST_CHARACTERS:
