@@ -67,7 +67,9 @@ def list_deployments(
     )
     place = {"projectId": project, "environmentId": environment, "serviceId": service}
     found = _Edges.model_validate(_send(api, query, "deployments", input=place))
-    return sorted((edge.node for edge in found.edges), key=lambda one: one.created, reverse=True)
+    return sorted(
+        (edge.node for edge in found.edges), key=lambda deployment: deployment.created, reverse=True
+    )
 
 
 def find_deployment(api: WritingApi, deployment: str) -> RailwayDeployment:
@@ -93,9 +95,9 @@ def _send(api: WritingApi, query: str, field: str, **variables: Any) -> Any:
     answer = api.change(_Answer, "POST", _PATH, body)
     if answer.errors or answer.data is None:
         # With the status 200: every error of GraphQL is one.
-        said = printable("; ".join(error.message for error in answer.errors))[:_LETTERS]
+        messages = printable("; ".join(error.message for error in answer.errors))[:_LETTERS]
         raise Failure(
-            f"Railway refused {field}: {said or 'it answers nothing'}.",
+            f"Railway refused {field}: {messages or 'it answers nothing'}.",
             "see whose token RAILWAY_TOKEN is (an account's or a workspace's, and no project's), and the ids "
             "in the stack's file.",
         )

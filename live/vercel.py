@@ -77,7 +77,7 @@ def list_deployments(api: WritingApi, project: str, team: str | None) -> list[Ve
     query = {"projectId": project, "target": "production", "limit": str(_MOST), **_of(team)}
     found = api.get(_Deployments, "/v6/deployments", **query)
     listed = found.deployments if found else []
-    return sorted(listed, key=lambda one: one.created_ms, reverse=True)
+    return sorted(listed, key=lambda deployment: deployment.created_ms, reverse=True)
 
 
 def point_to(api: WritingApi, project: str, deployment: str, team: str | None, *, forward: bool) -> None:

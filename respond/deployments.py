@@ -69,9 +69,9 @@ class HostedService:
     proofs: tuple[TargetProof, ...]
 
     def find(self, identifier: str) -> HostedDeployment:
-        for one in self.deployments:
-            if one.id == identifier:
-                return one
+        for deployment in self.deployments:
+            if deployment.id == identifier:
+                return deployment
         raise Failure(
             f"{identifier} is no deployment of this service.",
             f"choose one of these: {', '.join(one.id for one in self.deployments[:_SHOWN]) or 'none'}.",
