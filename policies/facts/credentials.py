@@ -1,5 +1,6 @@
 """Inputs and outputs of resources that are credentials."""
 
+from functools import cache
 from typing import Final, LiteralString
 
 from policies.facts.resource_types import read_secrets, split_token
@@ -36,6 +37,7 @@ SECRET_INPUTS: Final[dict[str, tuple[LiteralString, ...]]] = {
 # The tables of packages (policies/types) say the same of every type that their schemas mark.
 
 
+@cache
 def secret_inputs(token: str) -> tuple[str, ...]:
     """Return the inputs of a type that hold a credential."""
     package, name = split_token(token)

@@ -84,7 +84,11 @@ def read_statements(
     resource: Resource, name: LiteralString = "policy"
 ) -> tuple[list[Statement], list[Message]]:
     """Return the statements of the policy document in an input, and why they can't be read."""
-    return parse_statements(resource.at(name), resource, name)
+    value = resource.at(name)
+    if name not in resource.read:
+        resource.read[name] = parse_statements(value, resource, name)
+    statements, problems = resource.read[name]
+    return [*statements], [*problems]
 
 
 def parse_statements(

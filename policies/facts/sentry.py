@@ -4,7 +4,7 @@ from collections import defaultdict
 from typing import Final, LiteralString
 
 from policies.framework.messages import Message, message, unknown_value
-from policies.framework.property_values import Absent, Known, Unknown
+from policies.framework.property_values import Absent, Known, PropertyValue, Unknown
 from policies.framework.rule import accept_any, expect, one_of
 from policies.framework.stack import PolicyStack, Resource
 
@@ -119,12 +119,16 @@ class SentryProjects:
 def judge_environment(watching: Resource, stack: PolicyStack) -> list[Message]:
     """Return why an alert or a monitor looks at another environment than the program says it is."""
     bound = watching.at("environment")
-    published = [component.at("environment") for component in stack.publishers("environment")]
+    published = stack.view(_find_environments)
     if isinstance(bound, Unknown):
         return [unknown_value(watching, "environment")]
     if bound == Absent() or not published or bound in published:
         return []
     return [message("{it} is bound to another environment than that of this program", it=watching)]
+
+
+def _find_environments(stack: PolicyStack) -> list[PropertyValue]:
+    return [component.at("environment") for component in stack.publishers("environment")]
 
 
 def _check_filters(alert: Resource) -> list[Message]:

@@ -44,6 +44,9 @@ class Resource:
     )
     """The paths of the declared inputs that rules have asked for."""
 
+    read: dict[str, Any] = field(default_factory=dict[str, Any], repr=False, compare=False)
+    """Input -> what was made of it, for facts that many rules ask for."""
+
     @property
     def name(self) -> str:
         return self.raw.name

@@ -1,5 +1,6 @@
 """A maintenance window that is long, or that mutes all monitors, is refused."""
 
+from collections import defaultdict
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Final
@@ -33,12 +34,7 @@ def _judge(window: Resource, stack: PolicyStack, limits: Parameters) -> Iterator
             yield message("{length} is more than {most}", length=duration(length), most=duration(most))
         case _:
             pass
-    together = {
-        monitor: sum((_minutes_a_week(one) for one in stack.dependencies(monitor, _WINDOWS)), 0.0)
-        for monitor in stack.of_type(MONITOR)
-        if window in stack.dependencies(monitor, _WINDOWS)
-    }
-    for monitor, minutes in together.items():
+    for monitor, minutes in stack.view(_find_muted)[window]:
         if timedelta(minutes=minutes) > most * _DAYS:
             yield message(
                 "all windows of {monitor} mute it for {length} a week, and {most} is the most",
@@ -46,6 +42,16 @@ def _judge(window: Resource, stack: PolicyStack, limits: Parameters) -> Iterator
                 length=duration(timedelta(minutes=minutes)),
                 most=duration(most * _DAYS),
             )
+
+
+def _find_muted(stack: PolicyStack) -> defaultdict[Resource, list[tuple[Resource, float]]]:
+    """Return window -> each monitor that names it, and how many minutes a week all its windows mute it."""
+    found: defaultdict[Resource, list[tuple[Resource, float]]] = defaultdict(list)
+    for monitor in stack.of_type(MONITOR):
+        windows = stack.dependencies(monitor, _WINDOWS)
+        for window in windows:
+            found[window].append((monitor, sum(map(_minutes_a_week, windows))))
+    return found
 
 
 def _minutes_a_week(window: Resource) -> float:

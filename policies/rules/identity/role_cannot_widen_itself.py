@@ -76,15 +76,18 @@ def _widens(statements: list[Statement], path: str, accounts: list[PropertyValue
 
 def _find_guards(role: Resource, statements: list[Statement], stack: PolicyStack) -> list[Resource]:
     """Return the roles for emergencies that a workload's role is allowed to take on."""
-    if role.type != ROLE or not _is_of_workload(role):
+    if role.type != ROLE or not _takes_part(statements) or not _is_of_workload(role):
         return []
-    published = (component.at(_BREAK_GLASS) for component in stack.publishers(_BREAK_GLASS))
-    arns = [str(arn.value) for arn in published if isinstance(arn, Known)]
     return [
         guard
-        for arn in arns
+        for arn in stack.view(_find_published_arns)
         if _allows(statements, _ASSUME, arn) and (guard := find_guard(arn, stack)) and guard is not role
     ]
+
+
+def _find_published_arns(stack: PolicyStack) -> list[str]:
+    published = (component.at(_BREAK_GLASS) for component in stack.publishers(_BREAK_GLASS))
+    return [str(arn.value) for arn in published if isinstance(arn, Known)]
 
 
 def _is_of_workload(role: Resource) -> bool:
