@@ -67,8 +67,17 @@ def judge(stack: str, option: str, checks: Sequence[CheckResult]) -> tuple[Readi
             f"Nobody knows whether {stack} is ready: {reason}; {passed} passed.",
             (first.next_step if first else "") or f"./bulwark ready {option} --list",
         )
-    left_out = sum(check.outcome == "not_looked_at" for check in checks)
-    rest = f"; {left_out} have nothing to look at here, or were not asked for" if left_out else ""
+    left_out = [check for check in checks if check.outcome == "not_looked_at"]
+    rest = f"; {len(left_out)} have nothing to look at here, or were not asked for" if left_out else ""
+    awaited = [check for check in left_out if check.priority == "critical" and check.area == "recovery"]
+    if awaited:
+        names = " and ".join(check.id for check in awaited)
+        return (
+            "ready",
+            f"{stack} is ready as far as there is something to look at: {passed} checks passed{rest}. "
+            f"Nothing is known yet about {names}: {awaited[0].reason}.",
+            f"./bulwark ready {option} again when there is: {awaited[0].fix}",
+        )
     return "ready", f"{stack} is ready: all {passed} checks passed{rest}.", ""
 
 

@@ -129,6 +129,16 @@ def test_what_is_not_there_is_expected_and_what_cannot_be_seen_is_not(platform: 
     assert silent.reason == "The vendor is silent."
 
 
+def test_a_platform_is_not_called_ready_without_a_word_on_backups_that_nobody_has_seen(
+    platform: LivePlatform,
+) -> None:
+    critical = check("two", area="recovery", priority="critical", look=find_nothing)
+    verdict, sentence, next_step = judge("s", "--stack s", run(platform, check("one"), critical))
+    assert verdict == "ready"
+    assert "Nothing is known yet about two: there is none." in sentence
+    assert next_step.endswith("f.")
+
+
 @pytest.mark.parametrize("platform", ["production"], indirect=True)
 def test_an_active_check_runs_at_production_only_by_its_name(platform: LivePlatform) -> None:
     one, two = check("one", is_active=True), check("two", is_active=True, spares_production=True)

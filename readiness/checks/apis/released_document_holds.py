@@ -3,12 +3,15 @@
 from typing import Any, Final
 
 from core.documents import DocumentError, parse_json, read_file
+from core.failure import Failure
 from policies.framework.controls import Control
 from readiness.breaking_changes import find_breaking_changes
 from readiness.check import NotApplicableError, Observation, ReadinessCheck
 from readiness.documented_api import list_operations, read_document
 from readiness.http_reader import MAX_BODY_BYTES
 from readiness.live_platform import LivePlatform
+
+_NEXT: Final = "save the OpenAPI document of the last release there, or leave out `api.released`."
 
 
 def _look(platform: LivePlatform) -> Observation:
@@ -38,11 +41,11 @@ def _read_released(platform: LivePlatform, name: str) -> dict[str, Any]:
             read_file(platform.checkout / name, max_bytes=MAX_BODY_BYTES), max_bytes=MAX_BODY_BYTES
         )
     except FileNotFoundError:
-        raise NotApplicableError(f"the repository has no file {name}, which `api.released` names") from None
+        raise Failure(f"The repository has no file {name}, which `api.released` names.", _NEXT) from None
     except (OSError, DocumentError) as error:
-        raise NotApplicableError(f"{name}, which `api.released` names, can't be read: {error}") from None
+        raise Failure(f"{name}, which `api.released` names, can't be read: {error}.", _NEXT) from None
     if not isinstance(parsed, dict):
-        raise NotApplicableError(f"{name}, which `api.released` names, is no JSON object")
+        raise Failure(f"{name}, which `api.released` names, is no JSON object.", _NEXT)
     return parsed
 
 
