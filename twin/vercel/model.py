@@ -140,7 +140,7 @@ class Vercel(VendorModel):
     def read(self, kind: str, identifier: str) -> Attributes | None:
         """Return a variable as the API shows it: a sensitive one without its value."""
         found = self.store.get(self.vendor, kind, identifier)
-        return _as_shown(found) if found else None
+        return {**_as_shown(found), "id": identifier} if found else None
 
     def update(self, kind: str, identifier: str, attributes: Attributes) -> Attributes:
         with self.store.transaction():
@@ -152,7 +152,7 @@ class Vercel(VendorModel):
             }
             self._check(identifier, changed)
             self.store.replace(self.vendor, kind, identifier, changed)
-        return _as_shown(changed)
+        return {**_as_shown(changed), "id": identifier}
 
     def delete(self, kind: str, identifier: str) -> None:
         self._require_object(kind, identifier)
