@@ -12,7 +12,33 @@ from live.vendor_api import Api
 _PAGE_ITEMS: Final = "400"
 
 
-class NeonProject(BaseModel):
+class NeonUsage(BaseModel):
+    """
+    What a project used or may use in a consumption period, by Neon's names; 0 as a limit is none.
+
+    Neon measures every 15 minutes, and shows it within an hour.
+    """
+
+    active_time_seconds: int = 0
+    compute_time_seconds: int = 0
+    """Seconds of one compute unit."""
+
+    written_data_bytes: int = 0
+    data_transfer_bytes: int = 0
+
+
+class NeonQuota(NeonUsage):
+    """The limits of a project: at one of them Neon suspends its computes."""
+
+    logical_size_bytes: int = 0
+    """Of each branch by itself."""
+
+
+class _ProjectSettings(BaseModel):
+    quota: NeonQuota = NeonQuota()
+
+
+class NeonProject(NeonUsage):
     """A project; `org_id` is missing where it belongs to a person."""
 
     id: str
@@ -22,6 +48,8 @@ class NeonProject(BaseModel):
     pg_version: int
     created_at: datetime | None = None
     history_retention_seconds: int = 0
+    consumption_period_end: datetime | None = None
+    settings: _ProjectSettings = _ProjectSettings()
 
 
 class _Pagination(BaseModel):
@@ -59,6 +87,8 @@ class NeonBranch(BaseModel):
     name: str = ""
     default: bool
     parent_id: str | None = None
+    logical_size: int = 0
+    """Bytes; missing where Neon has not measured it yet."""
 
 
 class _Branches(BaseModel):

@@ -33,7 +33,7 @@ PROPERTIES: Final = (
         "The store's own history and its length; jobs by what they protect, copy to, prove and drill, and "
         "their schedules, lateness and run times added up; the account, region, cloud and key of each copy; "
         "what the drills and proofs of the last days have shown; classes of storage and their time to the "
-        "first byte; types of resources that nobody has "
+        "first byte; quotas beside the size of their compute; types of resources that nobody has "
         "classified; declarations that a store holds nothing.",
         "Whether a backup's content is whole: drills and proofs show that. What lies in a store that no "
         "program declares: `./bulwark status` does that.",
@@ -51,6 +51,7 @@ PROPERTIES: Final = (
             "store-keeps-its-identity",
             "store-loss-is-within-objective",
             "store-proof-is-recent",
+            "store-quota-leaves-room",
             "type-is-classified",
             "valueless-store-is-explained",
             "vault-is-read-in-time",

@@ -11,6 +11,7 @@ from status.health import (
     BackupHealth,
     Health,
     HealthModel,
+    QuotaHealth,
     ScenarioHealth,
     StoreHealth,
     StoreInVault,
@@ -414,6 +415,34 @@ def _assess_issues(health: Health) -> Iterator[HealthFinding]:
         yield HealthFinding(level="attention", what=what, next_step=f"see {errors[0].address or 'Sentry'}.")
 
 
+QUOTA_ATTENTION: Final = 0.7
+QUOTA_WRONG: Final = 0.9
+"""The part of a quota from which somebody has to do something."""
+
+
+def _assess_quotas(health: Health) -> Iterator[HealthFinding]:
+    if health.quotas.found is None:
+        yield _unknown("what is used of the quotas", health.quotas)
+    for quota in health.quotas.found or ():
+        if quota.share < QUOTA_ATTENTION:
+            continue
+        end = f" until {quota.renews_at:%Y-%m-%d}" if quota.renews_at else ""
+        what = f"{quota.database} has used {describe_quota(quota)}"
+        yield HealthFinding(
+            level="attention" if quota.share < QUOTA_WRONG else "wrong",
+            what=f"{what}{end}; at the limit Neon suspends it",
+            next_step=f"raise its `quota` in Pulumi.{health.stack}.yaml; then ./bulwark up {health.option}",
+        )
+
+
+def describe_quota(quota: QuotaHealth) -> str:
+    """Return what is used of a quota, such as `72 % of its compute time (360 h of 500 h)`."""
+    size, unit = (3_600, "h") if quota.unit == "seconds" else (10**9, "GB")
+    used, limit = (f"{amount / size:,.1f}".removesuffix(".0") for amount in (quota.used, quota.limit))
+    title = quota.quantity if quota.unit == "seconds" else f"bytes {quota.quantity}"
+    return f"{quota.share * 100:.0f} % of its {title} ({used} {unit} of {limit} {unit})"
+
+
 def _assess_drift(health: Health) -> Iterator[HealthFinding]:
     drift = health.drift
     if drift and not drift.passes:
@@ -443,7 +472,16 @@ def _assess_deadlines(health: Health) -> Iterator[HealthFinding]:
 
 
 HealthSubject = Literal[
-    "backups", "proofs", "copies", "drills", "monitors", "check-ins", "issues", "drift", "exceptions"
+    "backups",
+    "proofs",
+    "copies",
+    "drills",
+    "monitors",
+    "check-ins",
+    "issues",
+    "quotas",
+    "drift",
+    "exceptions",
 ]
 SUBJECTS: Final[Mapping[HealthSubject, Callable[[Health], Iterator[HealthFinding]]]] = {
     "backups": _assess_backups,
@@ -453,6 +491,7 @@ SUBJECTS: Final[Mapping[HealthSubject, Callable[[Health], Iterator[HealthFinding
     "monitors": _assess_monitors,
     "check-ins": _assess_crons,
     "issues": _assess_issues,
+    "quotas": _assess_quotas,
     "drift": _assess_drift,
     "exceptions": _assess_deadlines,
 }

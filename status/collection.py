@@ -16,7 +16,7 @@ from recovery.drill.evidence import StackLocation
 from recovery.elsewhere.vault import ElsewhereVault
 from recovery.store import Store
 from recovery.vault.vault import VaultClient
-from status import deadlines, monitoring, stores
+from status import deadlines, monitoring, quotas, stores
 from status.health import (
     Answer,
     CronHealth,
@@ -27,6 +27,7 @@ from status.health import (
     Health,
     IssueHealth,
     MonitorHealth,
+    QuotaHealth,
     ServiceHealth,
     VaultTitle,
 )
@@ -135,6 +136,10 @@ def collect(subject: Subject, sources: Sources) -> tuple[Health, bool]:
         with sources.open_apis() as apis:
             return monitoring.read_issues(apis.sentry, organization, projects)
 
+    def read_quotas() -> tuple[QuotaHealth, ...]:
+        with sources.open_apis() as apis:
+            return quotas.read_quotas(apis.neon, find_declared(), settings.neon)
+
     vendor_seconds = STATE_SECONDS + VENDOR_SECONDS
     # A vendor that the settings don't name has nothing of the stack, and is not asked.
     monitors = Question(
@@ -142,6 +147,9 @@ def collect(subject: Subject, sources: Sources) -> tuple[Health, bool]:
     )
     crons = Question("Sentry", read_crons if settings.errors else tuple, limit_seconds=vendor_seconds)
     issues = Question("Sentry", read_issues if settings.errors else tuple, limit_seconds=vendor_seconds)
+    limits = Question(
+        "Neon", read_quotas if quotas.has_quota(settings.neon) else tuple, limit_seconds=vendor_seconds
+    )
     ends = Question(
         "the policies",
         lambda: deadlines.read_deadlines(sources.policies, subject.name),
@@ -171,12 +179,13 @@ def collect(subject: Subject, sources: Sources) -> tuple[Health, bool]:
         monitors=monitors.answer(Answer[tuple[MonitorHealth, ...]]),
         crons=crons.answer(Answer[tuple[CronHealth, ...]]),
         issues=issues.answer(Answer[tuple[IssueHealth, ...]]),
+        quotas=limits.answer(Answer[tuple[QuotaHealth, ...]]),
         drift=subject.drift,
         deadlines=ends.answer(Answer[tuple[Deadline, ...]]),
         restored_servers=dict(subject.restored_servers or {}),
         looked_at=datetime.now(UTC),
     )
-    asked = (state, primary, replica, monitors, crons, issues, ends, *((copies,) if copies else ()))
+    asked = (state, primary, replica, monitors, crons, issues, limits, ends, *((copies,) if copies else ()))
     return health, any(question.is_late for question in asked)
 
 

@@ -183,6 +183,30 @@ class IssueHealth(HealthModel):
     address: str = ""
 
 
+QuotaQuantity = Literal["active time", "compute time", "written", "transferred", "stored"]
+
+
+class QuotaHealth(HealthModel):
+    """A limit of a database, with what is used of it; at the limit the vendor suspends the database."""
+
+    database: str
+    """Name of the store."""
+
+    quantity: QuotaQuantity
+    used: float
+    limit: float
+    unit: Literal["seconds", "bytes"]
+    """Of both. A second of compute time is one of one compute unit."""
+
+    renews_at: Moment | None = None
+    """When it counts from zero again; None for what is stored."""
+
+    @property
+    def share(self) -> float:
+        """What is used, as a part of the limit."""
+        return self.used / self.limit
+
+
 class DriftHealth(HealthModel):
     """What `audit --live` found when it was last run on this machine."""
 
@@ -226,6 +250,7 @@ class Health(HealthModel):
     monitors: Answer[tuple[MonitorHealth, ...]]
     crons: Answer[tuple[CronHealth, ...]]
     issues: Answer[tuple[IssueHealth, ...]]
+    quotas: Answer[tuple[QuotaHealth, ...]] = Answer[tuple[QuotaHealth, ...]](found=())
     drift: DriftHealth | None = None
     """None: nobody looked on this machine."""
 

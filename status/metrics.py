@@ -65,6 +65,12 @@ METRICS: Final[dict[str, MetricDescription]] = {
     "bulwark_checkin_state": MetricDescription("1 at the state of a job's cron monitor", ("job", "state")),
     "bulwark_checkin_timestamp_seconds": MetricDescription("When a job checked in last", ("job",)),
     "bulwark_open_issues": MetricDescription("Open issues: errors, and alerts of monitors", ("kind",)),
+    "bulwark_quota_used": MetricDescription(
+        "What a database has used of a quota, in seconds or bytes", ("database", "quantity")
+    ),
+    "bulwark_quota_limit": MetricDescription(
+        "The quota, at which the vendor suspends the database", ("database", "quantity")
+    ),
     "bulwark_drift_timestamp_seconds": MetricDescription("When drift was looked for last"),
     "bulwark_drift_differences": MetricDescription("What differed then from what is declared"),
     "bulwark_exception_end_timestamp_seconds": MetricDescription(
@@ -131,6 +137,7 @@ def _add_summary(samples: _Samples, health: Health, assessment: Assessment) -> N
         "monitors": health.monitors.found is None,
         "checkins": health.crons.found is None,
         "issues": health.issues.found is None,
+        "quotas": health.quotas.found is None,
         "exceptions": health.deadlines.found is None,
     }
     for title in ("primary", "replica", "elsewhere"):
@@ -191,6 +198,9 @@ def _add_monitors(samples: _Samples, health: Health) -> None:
 
 
 def _add_rest(samples: _Samples, health: Health) -> None:
+    for quota in health.quotas.found or ():
+        samples.add("bulwark_quota_used", quota.used, quota.database, quota.quantity)
+        samples.add("bulwark_quota_limit", quota.limit, quota.database, quota.quantity)
     if health.drift:
         samples.add("bulwark_drift_timestamp_seconds", health.drift.looked_at)
         samples.add("bulwark_drift_differences", health.drift.differences)

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from core.pages import open_templates
-from status.assessment import Assessment, newest_drill, rough
+from status.assessment import QUOTA_ATTENTION, QUOTA_WRONG, Assessment, describe_quota, newest_drill, rough
 from status.deadlines import ends_soon
 from status.health import Health
 
@@ -35,6 +35,8 @@ def render_page(health: Health, assessment: Assessment, *, refresh_seconds: floa
         assessment=assessment,
         refresh_seconds=refresh_seconds and round(refresh_seconds),
         old_seconds=_OLD_SECONDS,
+        describe_quota=describe_quota,
+        quota_levels=(QUOTA_ATTENTION, QUOTA_WRONG),
         newest_drill=lambda store: newest_drill(health, store),
         ends_soon=lambda deadline: ends_soon(deadline, health.looked_at.date()),
         monitors=[one for one in health.monitors.found or () if one.kind == "monitor"],

@@ -15,6 +15,7 @@ from status.health import (
     Health,
     IssueHealth,
     MonitorHealth,
+    QuotaHealth,
     ScenarioHealth,
     ServiceHealth,
     StoreHealth,
@@ -159,6 +160,24 @@ def issues(*kinds: Literal["error", "alert"]) -> Answer[tuple[IssueHealth, ...]]
     )
 
 
+def quotas(share: float = 0.4, stored: float = 0.1) -> Answer[tuple[QuotaHealth, ...]]:
+    end = datetime(2030, 2, 1, tzinfo=UTC)
+    limit = 1_500 * HOUR
+    return Answer[tuple[QuotaHealth, ...]](
+        found=(
+            QuotaHealth(
+                database="database",
+                quantity="compute time",
+                used=share * limit,
+                limit=limit,
+                unit="seconds",
+                renews_at=end,
+            ),
+            QuotaHealth(database="database", quantity="stored", used=stored * 50e9, limit=50e9, unit="bytes"),
+        )
+    )
+
+
 def deadlines(*days: int) -> Answer[tuple[Deadline, ...]]:
     return Answer[tuple[Deadline, ...]](
         found=tuple(
@@ -199,6 +218,7 @@ def health(**changes: Any) -> Health:
         monitors=monitors(),
         crons=crons(),
         issues=issues(),
+        quotas=quotas(),
         drift=DriftHealth(looked_at=NOW - timedelta(hours=7), passes=True, differences=0, unknown=0),
         deadlines=deadlines(),
     ).model_copy(update=changes)

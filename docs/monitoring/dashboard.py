@@ -148,6 +148,7 @@ def _list_tables() -> list[table.Panel]:
         "Waivers and reviewed entries end, in days": (
             f"(bulwark_exception_end_timestamp_seconds{{{_STACK}}} - time()) / 86400"
         ),
+        "Quotas used": f"bulwark_quota_used{{{_STACK}}} / bulwark_quota_limit{{{_STACK}}}",
         "Drift": f"bulwark_drift_differences{{{_STACK}}}",
         "Not answered": f"bulwark_unknown{{{_STACK}}} == 1",
     }

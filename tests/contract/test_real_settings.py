@@ -12,7 +12,7 @@ pytestmark = pytest.mark.shares("real")
 EDITS = {
     "project: example-production": "project: example-renamed",
     "maximum_units: 2": "maximum_units: 4",
-    "compute_hours: 500": "compute_hours: 400",
+    "compute_hours: 1500": "compute_hours: 1600",
     "database: platform": "database: renamed",
     "interval_seconds: 60": "interval_seconds: 120",
     "timeout_seconds: 30": "timeout_seconds: 20",

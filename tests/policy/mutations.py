@@ -83,6 +83,10 @@ _TABLE: Final = {
     ("store-history-fits-plan", "database-project"): (
         ("database-project", "history_retention_seconds", 2_592_000),
     ),
+    ("store-quota-leaves-room", "database-project"): (
+        (SETTINGS, "stores.database.quota.compute_hours", 500),
+        ("database-project", "default_endpoint_settings.autoscaling_limit_max_cu", 8),
+    ),
     ("store-branch-is-protected", "database-project"): (
         (SETTINGS, "stores.database.protect_default_branch", False),
     ),

@@ -13,8 +13,14 @@ import uvicorn
 from clusters import reachable_home, wait_until
 from starlette.applications import Starlette
 
+from engine.vendor_errors import VENDORS
+from live.declared import DeclaredStack
+from live.vendor_api import Api as VendorApi
+from live.vendor_apis import connect
+from status.quotas import read_quotas
 from twin.neon import api as door
 from twin.neon.model import Neon
+from twin.neon.usage import record_usage
 
 pytestmark = pytest.mark.shares("neon-api")
 
@@ -175,6 +181,30 @@ def test_a_branch_is_protected_by_itself_and_then_its_project_cannot_be_deleted(
     assert "protect" in api("DELETE", f"/{project}", 422)["message"]
     api("PATCH", branch_path(project_answer), branch={"protected": False})
     api("PATCH", f"/{project}", project={"name": "prod"})
+
+
+def test_what_is_used_of_a_quota_is_read_from_the_api(api: Api, model: Neon, project_answer: Any) -> None:
+    project, branch = project_answer["project"]["id"], project_answer["branch"]["id"]
+    resource = {
+        "type": "neon:index/project:Project",
+        "urn": "urn:pulumi:prod::bulwark::neon:index/project:Project::database-project",
+        "custom": True,
+        "id": project,
+        "inputs": {"name": "prod"},
+    }
+    base = f"http://127.0.0.1:{model.home.port('vendors')}/api/v2"
+
+    def read() -> list[tuple[str, str, float]]:
+        with connect(base, uses_proxies=False) as client:
+            reader = VendorApi(VENDORS["neon"], client, model.home.secret("NEON_API_KEY"))
+            found = read_quotas(reader, DeclaredStack([resource]), {})
+        return [(quota.database, quota.quantity, quota.share) for quota in found]
+
+    assert read() == [("prod", "stored", 0)]
+    record_usage(model.store, branch, logical_size=9 * 10**8)
+    record_usage(model.store, project, compute_time_seconds=1_800_000)
+    api("PATCH", f"/{project}", project={"settings": {"quota": {"compute_time_seconds": 2_000_000}}})
+    assert read() == [("prod", "compute time", 0.9), ("prod", "stored", 0.9)]
 
 
 @pytest.mark.parametrize(

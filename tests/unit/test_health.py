@@ -22,6 +22,7 @@ from sample_health import (
     issues,
     monitor,
     monitors,
+    quotas,
     scenario,
     service,
     store,
@@ -206,6 +207,22 @@ CASES: dict[str, tuple[Callable[[], Health], str, str]] = {
         "attention",
         "1 issue of errors open: TypeError: <b>undefined</b> is not a function",
     ),
+    "a quota that fills up": (
+        lambda: health(quotas=quotas(0.7)),
+        "attention",
+        "database has used 70 % of its compute time (1,050 h of 1,500 h) until 2030-02-01; at the limit Neon "
+        "suspends it",
+    ),
+    "a quota that is nearly used up": (
+        lambda: health(quotas=quotas(stored=0.9)),
+        "wrong",
+        "database has used 90 % of its bytes stored (45 GB of 50 GB); at the limit Neon suspends it",
+    ),
+    "quotas that can't be asked": (
+        lambda: health(quotas=unknown()),
+        "unknown",
+        "what is used of the quotas: the vendor does not answer",
+    ),
     "drift": (
         lambda: health(drift=DriftHealth(looked_at=NOW, passes=False, differences=2, unknown=0)),
         "wrong",
@@ -307,6 +324,7 @@ def test_nothing_that_was_not_asked_is_called_never() -> None:
         monitors=unknown(),
         crons=unknown(),
         issues=unknown(),
+        quotas=unknown(),
         deadlines=unknown(),
         drift=None,
     )

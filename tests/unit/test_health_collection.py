@@ -83,7 +83,7 @@ def test_each_source_that_fails_is_unknown_with_its_reason() -> None:
     assert health.deployment.found.resources == 1
     assert health.deployment.found.first_made_at == datetime(2030, 1, 1, tzinfo=UTC)
     vaults = [answer for store in health.stores for answer in store.vaults.values()]
-    for answer in (*vaults, health.drills, health.monitors, health.crons, health.issues):
+    for answer in (*vaults, health.drills, health.monitors, health.crons, health.issues, health.quotas):
         assert answer.found is None
         assert (answer.unknown, answer.next_step) == ("There are no credentials.", "log in.")
     assert health.deadlines.found is not None

@@ -88,6 +88,8 @@ WRONG: Final[dict[str, tuple[str, dict[str, Any]]]] = {
     "a job that failed": ("jobs-check-in", {"crons": sample.crons("failed")}),
     "a job without a monitor": ("jobs-check-in", {"crons": sample.crons("missing")}),
     "an alert": ("no-alert-is-open", {"issues": sample.issues("alert")}),
+    "a quota that is nearly used up": ("quotas-are-left", {"quotas": sample.quotas(0.9)}),
+    "a quota that is used up": ("quotas-are-left", {"quotas": sample.quotas(stored=1)}),
     "drift": (
         "nothing-is-undeclared",
         {"drift": DriftHealth(looked_at=sample.NOW, passes=False, differences=2, unknown=0)},
@@ -136,6 +138,12 @@ def test_what_is_not_due_yet_is_not_looked_at(platform: LivePlatform) -> None:
     for name in ("backups-are-current", "backups-are-proven", "copies-are-apart"):
         assert (results[name].outcome, results[name].is_expected) == ("not_looked_at", True)
     assert "due within" in results["backups-are-current"].reason
+
+
+def test_a_quota_that_fills_up_is_noted_before_it_fails(platform: LivePlatform) -> None:
+    result = look(platform, sample.health(quotas=sample.quotas(0.72)))["quotas-are-left"]
+    assert (result.outcome, result.problems) == ("passed", ())
+    assert "database has used 72 % of its compute time" in str(result.measured)
 
 
 def test_what_nobody_answers_is_unknown(platform: LivePlatform) -> None:

@@ -10,6 +10,7 @@ from starlette.routing import Route
 from twin.neon import api_json
 from twin.neon.api_json import JsonObject
 from twin.neon.model import Neon
+from twin.neon.usage import read_usage
 from twin.vendor.errors import VendorError
 from twin.vendor.http import ApiRequest, VendorApi, bearer_token
 from twin.vendor.store import Attributes
@@ -110,7 +111,7 @@ class _Handlers:
             and organization in {None, record["orgId"]}
             and id_ > after
         ][:limit]
-        body: JsonObject = {"projects": [api_json.project_to_json(id_, record) for id_, record in page]}
+        body: JsonObject = {"projects": [self._show_project(id_, record) for id_, record in page]}
         # The last page has a cursor, too; a client recognizes it by its length.
         return JSONResponse(body | ({"pagination": {"cursor": page[-1][0]}} if page else {}))
 
@@ -121,7 +122,7 @@ class _Handlers:
         return self._respond(
             {
                 "project": self._project_json(identifier),
-                "branch": api_json.branch_to_json(main, self._model.require("branch", main)),
+                "branch": self._show_branch(main, self._model.require("branch", main)),
                 "endpoints": self._endpoints_json(main),
                 "roles": self._roles_json(main, password=True),
                 "databases": self._databases_json(main),
@@ -148,7 +149,7 @@ class _Handlers:
         project = request.path["project"]
         self._model.recover_project(project)
         branches = [
-            api_json.branch_to_json(id_, branch)
+            self._show_branch(id_, branch)
             for id_, branch in self._model.store.list("neon", "branch").items()
             if branch["projectId"] == project
         ]
@@ -184,7 +185,7 @@ class _Handlers:
     def list_branches(self, request: ApiRequest) -> Response:
         self._model.require("project", request.path["project"])
         branches = [
-            api_json.branch_to_json(id_, branch)
+            self._show_branch(id_, branch)
             for id_, branch in self._model.store.list("neon", "branch").items()
             if branch["projectId"] == request.path["project"]
         ]
@@ -350,7 +351,10 @@ class _Handlers:
         return self._respond({"database": database}, "apply_config", *self._branch_address(request))
 
     def _project_json(self, identifier: str) -> JsonObject:
-        return api_json.project_to_json(identifier, self._model.require("project", identifier))
+        return self._show_project(identifier, self._model.require("project", identifier))
+
+    def _show_project(self, identifier: str, record: Attributes) -> JsonObject:
+        return api_json.project_to_json(identifier, record, read_usage(self._model.store, identifier))
 
     def _branch_json(self, project: str, identifier: str) -> JsonObject:
         """Return a branch of the project as JSON. Raises VendorError (404)."""
@@ -358,7 +362,10 @@ class _Handlers:
         record = self._model.require("branch", identifier)
         if record["projectId"] != project:
             raise VendorError(404, f"There is no branch {identifier} in the project {project}.")
-        return api_json.branch_to_json(identifier, record)
+        return self._show_branch(identifier, record)
+
+    def _show_branch(self, identifier: str, record: Attributes) -> JsonObject:
+        return api_json.branch_to_json(identifier, record, read_usage(self._model.store, identifier))
 
     def _endpoint_json(self, project: str, identifier: str) -> JsonObject:
         record = self._model.require("endpoint", identifier)

@@ -2,13 +2,15 @@
 Translate between the JSON of Neon's API and the model's attributes.
 
 The source of every name is Neon's OpenAPI definition (https://neon.com/api_spec/release/v2.json). Quantities
-that the twin doesn't measure (traffic, compute time) are 0.
+that the twin doesn't measure (traffic, compute time) are 0 unless `usage` says otherwise.
 """
 
 import zlib
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from twin.neon.usage import find_period
 from twin.vendor.errors import VendorError
 from twin.vendor.store import Attributes
 
@@ -109,7 +111,7 @@ def endpoint_from_json(body: JsonObject) -> Attributes:
     return _fields_from_json(body, _ENDPOINT_FIELDS) | ({"pgSettings": settings} if settings else {})
 
 
-def project_to_json(identifier: str, record: Attributes) -> JsonObject:
+def project_to_json(identifier: str, record: Attributes, usage: Mapping[str, int]) -> JsonObject:
     settings: JsonObject = {
         key: record[name] == "yes" for key, name in _SWITCH_FIELDS.items() if record.get(name)
     }
@@ -118,9 +120,11 @@ def project_to_json(identifier: str, record: Attributes) -> JsonObject:
         allowed["protected_branches_only"] = protected_only == "yes"
     if window := record.get("maintenanceWindow"):
         settings["maintenance_window"] = _fields_to_json(window, _MAINTENANCE_FIELDS)
+    period_start, period_end = find_period(datetime.now(UTC))
     return {
         **_fields_to_json(record, _PROJECT_FIELDS),
         **dict.fromkeys(_UNMEASURED_FIELDS, 0),
+        **usage,
         **_times(record),
         "id": identifier,
         "settings": settings
@@ -134,14 +138,16 @@ def project_to_json(identifier: str, record: Attributes) -> JsonObject:
         "data_storage_bytes_hour": 0,
         "branch_logical_size_limit": 0,
         "branch_logical_size_limit_bytes": 0,
-        "consumption_period_start": format_instant(record["created"]),
-        "consumption_period_end": format_instant(record["created"]),
+        "consumption_period_start": format_instant(period_start.timestamp()),
+        "consumption_period_end": format_instant(period_end.timestamp()),
     }
 
 
-def branch_to_json(identifier: str, record: Attributes) -> JsonObject:
+def branch_to_json(identifier: str, record: Attributes, usage: Mapping[str, int]) -> JsonObject:
     body: JsonObject = {
         **dict.fromkeys(_UNMEASURED_FIELDS, 0),
+        "logical_size": 0,
+        **usage,
         **_times(record),
         "id": identifier,
         "project_id": record["projectId"],

@@ -15,6 +15,7 @@ from policies.rules.stores import (
     store_keeps_its_identity,
     store_loss_is_within_objective,
     store_proof_is_recent,
+    store_quota_leaves_room,
     type_is_classified,
     valueless_store_is_explained,
 )
@@ -23,6 +24,7 @@ RULES: tuple[Rule, ...] = (
     type_is_classified.RULE,
     store_has_history.RULE,
     store_history_fits_plan.RULE,
+    store_quota_leaves_room.RULE,
     store_branch_is_protected.RULE,
     store_is_protected.RULE,
     store_keeps_its_identity.RULE,
