@@ -120,8 +120,9 @@ def _open(target: StackTarget, commit: str) -> "Generator[LivePlatform]":
         with connect(target.reach_database(urls["owner"])) as connection:
             yield connection
 
+    plain = {url: found for url in _list_urls(target) if (found := target.plain_address(url))}
     reader = HttpReader(
-        [service.url for service in settings.services.values()],
+        [*_list_urls(target), *plain.values()],
         target.tls_context(),
         source_address=_draw_source(target),
         uses_proxies=target.uses_proxies,
@@ -134,6 +135,7 @@ def _open(target: StackTarget, commit: str) -> "Generator[LivePlatform]":
             reader=reader,
             authorities=target.tls_context(),
             checkout=CHECKOUT,
+            plain_addresses=plain,
             deployed_commit=commit or target.deployed_commit,
             health=SharedResult(lambda: read_health(target)[0]),
             databases={
@@ -143,6 +145,10 @@ def _open(target: StackTarget, commit: str) -> "Generator[LivePlatform]":
         )
     finally:
         reader.close()
+
+
+def _list_urls(target: StackTarget) -> list[str]:
+    return [service.url for service in target.settings.services.values()]
 
 
 def _read_outputs(target: StackTarget) -> "dict[str, Any]":

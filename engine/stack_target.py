@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
+from urllib.parse import urlsplit
 
 from components.github_oidc import OIDC_ISSUER
 from components.guard import (
@@ -278,6 +279,10 @@ class StackTarget(ABC):
         """Return what a client of the platform's addresses trusts."""
 
     @abstractmethod
+    def plain_address(self, url: str) -> str | None:
+        """Return where plain HTTP is answered for a service's address; None where no port is usual for it."""
+
+    @abstractmethod
     def reach_database(self, url: str) -> str:
         """Return the address by which this machine reaches a database that the vendor gave."""
 
@@ -466,6 +471,10 @@ class VendorTarget(StackTarget):
         import httpx  # noqa: PLC0415 - takes a fifth of a second
 
         return httpx.create_ssl_context()
+
+    def plain_address(self, url: str) -> str | None:
+        parts = urlsplit(url)
+        return f"http://{parts.hostname}" if parts.port in (None, 443) else None
 
     def reach_database(self, url: str) -> str:
         return url

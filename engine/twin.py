@@ -375,6 +375,12 @@ class TwinTarget(StackTarget):
 
         return tls_context(self.home.tls / "ca.crt")
 
+    def plain_address(self, url: str) -> str | None:
+        from twin.sample_app.plain_http import find_plain_port  # noqa: PLC0415 - only `ready` asks
+
+        port = urlsplit(url).port
+        return f"http://localhost:{find_plain_port(self.home, port)}" if port else None
+
     def reach_database(self, url: str) -> str:
         return reach_database(url)
 

@@ -3,7 +3,7 @@
 import ssl
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -47,6 +47,9 @@ class LivePlatform:
 
     deployed_commit: str = ""
     """What should run; empty if nobody here knows."""
+
+    plain_addresses: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Address of a service -> that of plain HTTP at the same host, without a path."""
 
     health: SharedResult[Health] | None = None
     name_servers: tuple[tuple[str, int], ...] = ()

@@ -81,6 +81,8 @@ CHECK_OF: Final = {
     "limit-sign-in-forwarded": "limits-know-the-client",
     "limit-uploads-missing": "limits-hold",
     "limit-no-retry-after": "limits-say-when",
+    "plain-served": "plain-http-leads-to-https",
+    "plain-stays-plain": "plain-http-leads-to-https",
     "tls-old": "tls-is-current",
     "tls-no-1.3": "tls-is-current",
     "tls-stranger": "certificate-is-trusted",

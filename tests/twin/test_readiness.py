@@ -33,6 +33,7 @@ from twin.host.tls import ensure_certificates, tls_context
 from twin.sample_app import service
 from twin.sample_app.document import RELEASED
 from twin.sample_app.faults import describe_faults
+from twin.sample_app.plain_http import find_plain_port, serve_plain
 
 pytestmark = pytest.mark.shares("readiness")
 
@@ -64,12 +65,18 @@ class Patient:
     sources: list[int]
     """Last parts of the loopback addresses that were used; each run is a new client."""
 
+    @property
+    def plain_addresses(self) -> dict[str, str]:
+        urls = [service.url for service in self.settings.services.values()]
+        ports = {url: find_plain_port(self.home, int(url.rpartition(":")[2])) for url in urls}
+        return {url: f"http://localhost:{port}" for url, port in ports.items()}
+
     @contextmanager
     def open(self) -> Generator[LivePlatform]:
         self.sources.append(len(self.sources) + 1)
         trust = tls_context(self.home.tls / "ca.crt")
         reader = HttpReader(
-            [one.url for one in self.settings.services.values()],
+            [*(one.url for one in self.settings.services.values()), *self.plain_addresses.values()],
             trust,
             source_address=f"127.99.{self.sources[-1] // 200}.{self.sources[-1] % 200 + 1}",
             uses_proxies=False,
@@ -89,6 +96,7 @@ class Patient:
                 authorities=trust,
                 checkout=CHECKOUT,
                 deployed_commit=COMMIT,
+                plain_addresses=self.plain_addresses,
                 databases={"database": DatabaseAccess("platform_app", open_owner)},
             )
 
@@ -162,6 +170,7 @@ def patient() -> Generator[Patient]:
         sockets = [service.listen(port) for port in ports]
         thread = threading.Thread(target=server.run, args=[sockets], daemon=True)
         thread.start()
+        stack.callback(serve_plain(home, ports))
         wait_until(lambda: server.started)
         yield Patient(home, build_settings(*ports), cluster, [])
         server.should_exit = True

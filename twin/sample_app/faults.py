@@ -151,6 +151,8 @@ OTHER_FAULTS: Final[Mapping[str, str]] = {
     "limit-sign-in-forwarded": "sign-in believes the address in X-Forwarded-For",
     "limit-uploads-missing": "nothing limits uploads",
     "limit-no-retry-after": "a refused request is not told when to try again",
+    "plain-served": "plain HTTP is answered with a page",
+    "plain-stays-plain": "plain HTTP leads to plain HTTP",
     "tls-old": "TLS 1.0 and 1.1 are accepted",
     "tls-no-1.3": "TLS 1.3 is refused",
     "tls-stranger": "the certificate is of an authority that nobody trusts",

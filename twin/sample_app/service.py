@@ -1,5 +1,5 @@
 """
-The sample platform over HTTPS: `/health`, its API and a page, on each of its ports.
+The sample platform over HTTPS: `/health`, its API and a page, on each of its ports; beside each plain HTTP.
 
 With `--plain-port` it serves over plain HTTP, on the database of DATABASE_URL: so a drill
 starts it on a recovered copy. Only the deployed platform writes the canary.
@@ -36,6 +36,7 @@ from twin.sample_app.api import PlatformApi
 from twin.sample_app.error_report import report_error
 from twin.sample_app.faults import PlatformFaults
 from twin.sample_app.hardening import HardenedAnswers
+from twin.sample_app.plain_http import serve_plain
 from twin.sample_app.tls_faults import serve_tls
 
 _DATABASE_TIMEOUT_SECONDS = 2.0
@@ -270,6 +271,7 @@ def main() -> None:
         sys.exit(f"There is no certificate in {home.tls}: start the twin with ./bulwark up.")
     writer = canary.CanaryWriter(lambda: read_database_url(home))
     threading.Thread(target=writer.run, name="canary", daemon=True).start()
+    serve_plain(home, arguments.port)
     _serve(configure(home, arguments.port), *arguments.port)
 
 
