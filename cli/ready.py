@@ -26,9 +26,13 @@ if TYPE_CHECKING:
 
     import psycopg
 
+    from live.keys import KeyState
+    from live.vendor_api import WritingApi
     from readiness.check import ReadinessCheck
-    from readiness.live_platform import LivePlatform
+    from readiness.live_platform import HostVendor, LivePlatform
     from readiness.results import Readiness
+    from readiness.shared_result import SharedResult
+    from status.health import Health
 
 NamesOption = Annotated[tuple[str, ...], Parameter(negative=(), consume_multiple=True)]
 CommitOption = Annotated[str, Parameter(name="--commit")]
@@ -110,6 +114,7 @@ def _open(target: StackTarget, commit: str) -> "Generator[LivePlatform]":
 
     settings = target.settings
     outputs = SharedResult(lambda: _read_outputs(target))
+    health = SharedResult(lambda: read_health(target)[0])
 
     @contextmanager
     def open_database(name: str) -> "Generator[psycopg.Connection]":
@@ -137,7 +142,9 @@ def _open(target: StackTarget, commit: str) -> "Generator[LivePlatform]":
             checkout=CHECKOUT,
             plain_addresses=plain,
             deployed_commit=commit or target.deployed_commit,
-            health=SharedResult(lambda: read_health(target)[0]),
+            health=health,
+            read_keys=partial(_read_keys, target, health) if settings.backups else None,
+            open_host=partial(_open_host, target),
             databases={
                 name: DatabaseAccess(store.application_role, partial(open_database, name))
                 for name, store in settings.neon.items()
@@ -149,6 +156,39 @@ def _open(target: StackTarget, commit: str) -> "Generator[LivePlatform]":
 
 def _list_urls(target: StackTarget) -> list[str]:
     return [service.url for service in target.settings.services.values()]
+
+
+def _read_keys(target: StackTarget, health: "SharedResult[Health]") -> "list[KeyState]":
+    """Ask AWS as the planner, who may read keys in both accounts."""
+    from engine import session  # noqa: PLC0415 - the engine's SDK takes half a second
+    from engine.program import BOTH  # noqa: PLC0415
+    from live import keys  # noqa: PLC0415 - botocore takes a second
+    from live.aws_access import AwsAccess  # noqa: PLC0415
+    from live.declared import DeclaredStack  # noqa: PLC0415
+    from recovery.state import list_resources  # noqa: PLC0415
+
+    health.result()  # which reads the same state; the engine is asked for one thing at a time
+    session.set_environment(target, runs_program=False)
+    states = [session.read_state(target, program) for program in BOTH]
+    declared = DeclaredStack(resource for state in states if state for resource in list_resources(state))
+    access = AwsAccess(
+        target.aws_endpoint,
+        find_key=lambda: target.role_credentials("planner"),
+        find_replica_key=lambda: target.replica_credentials("planner"),
+    )
+    return keys.read_states(declared, access)
+
+
+@contextmanager
+def _open_host(target: StackTarget, vendor: "HostVendor") -> "Generator[WritingApi]":
+    from components.secrets import TOKEN_VARIABLES  # noqa: PLC0415 - it imports pulumi's SDK
+    from engine import session  # noqa: PLC0415 - the engine's SDK takes half a second
+    from live.vendor_apis import open_writing_api  # noqa: PLC0415 - httpx takes a fifth of a second
+
+    session.set_environment(target, runs_program=False)
+    token = os.environ.get(TOKEN_VARIABLES[f"at_{vendor}"], "")
+    with open_writing_api(target, vendor, token) as api:
+        yield api
 
 
 def _read_outputs(target: StackTarget) -> "dict[str, Any]":

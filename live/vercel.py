@@ -53,6 +53,20 @@ class VercelDeployment(BaseModel):
         return next((str(self.meta[name]) for name in names if self.meta.get(name)), "")
 
 
+class VercelVariable(BaseModel):
+    """An environment variable of a project, without its value."""
+
+    key: str
+    type: str
+    """`sensitive`: nobody can read it again; `encrypted` and `plain`: every member can."""
+
+    targets: str | list[str] = Field(default_factory=list[str], alias="target")
+
+
+class _Variables(BaseModel):
+    variables: list[VercelVariable] = Field(alias="envs")
+
+
 class _Deployments(BaseModel):
     deployments: list[VercelDeployment]
 
@@ -78,6 +92,12 @@ def list_deployments(api: WritingApi, project: str, team: str | None) -> list[Ve
     found = api.get(_Deployments, "/v6/deployments", **query)
     listed = found.deployments if found else []
     return sorted(listed, key=lambda deployment: deployment.created_ms, reverse=True)
+
+
+def list_variables(api: WritingApi, project: str, team: str | None) -> list[VercelVariable]:
+    """Return the environment variables of a project. Raises Failure."""
+    found = api.get(_Variables, f"/v10/projects/{project}/env", **_of(team))
+    return found.variables if found else []
 
 
 def point_to(api: WritingApi, project: str, deployment: str, team: str | None, *, forward: bool) -> None:

@@ -1,19 +1,24 @@
 """The running platform that checks look at: its addresses, and functions that open the rest of it."""
 
 import ssl
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from components.settings import ApiSettings, ServiceSettings, Settings
+from live.keys import KeyState
+from live.vendor_api import WritingApi
 from readiness.http_reader import HttpReader
 from readiness.shared_result import SharedResult
 from status.health import Health
 
 if TYPE_CHECKING:
     import psycopg
+
+
+HostVendor = Literal["railway", "vercel"]
 
 
 @dataclass(frozen=True)
@@ -52,6 +57,12 @@ class LivePlatform:
     """Address of a service -> that of plain HTTP at the same host, without a path."""
 
     health: SharedResult[Health] | None = None
+    read_keys: Callable[[], Sequence[KeyState]] | None = None
+    """Asks AWS for the keys of the stack; None where it declares no vaults. Raises Failure."""
+
+    open_host: Callable[[HostVendor], AbstractContextManager[WritingApi]] | None = None
+    """Opens the API of a host; checks only read there. Raises Failure."""
+
     name_servers: tuple[tuple[str, int], ...] = ()
     """Address and port of the name servers that are asked; without one those of this machine's settings."""
 

@@ -3,11 +3,24 @@
 from typing import Final
 
 from readiness.check import AREA_TITLES, ReadinessCheck
-from readiness.checks import apis, browser, database, dns, headers, health, limits, monitoring, recovery, tls
+from readiness.checks import (
+    apis,
+    browser,
+    database,
+    dns,
+    headers,
+    health,
+    limits,
+    monitoring,
+    recovery,
+    tls,
+    vendors,
+)
 
 _GROUPS: Final[tuple[tuple[ReadinessCheck, ...], ...]] = (
     monitoring.CHECKS,
     recovery.CHECKS,
+    vendors.CHECKS,
     health.CHECKS,
     database.CHECKS,
     apis.CHECKS,

@@ -24,6 +24,7 @@ from readiness.checks.health import health_turns_red
 from readiness.checks.monitoring import CHECKS as MONITORING
 from readiness.checks.monitoring import answers_have_an_id
 from readiness.checks.recovery import CHECKS as RECOVERY
+from readiness.checks.vendors import CHECKS as VENDORS
 from readiness.http_reader import HttpReader
 from readiness.live_platform import DatabaseAccess, LivePlatform
 from readiness.results import CheckResult
@@ -38,8 +39,8 @@ from twin.sample_app.plain_http import find_plain_port, serve_plain
 pytestmark = pytest.mark.shares("readiness")
 
 COMMIT: Final = "5f2b1c0d9e8a7b6c5d4e3f2a1b0c9d8e7f6a5b4c"
-OF_HEALTH: Final = {*RECOVERY, *MONITORING, *NAMES} - {answers_have_an_id.CHECK}
-"""What is read of the stack's health or of names: two modules of tests/unit try it."""
+OF_HEALTH: Final = {*RECOVERY, *MONITORING, *NAMES, *VENDORS} - {answers_have_an_id.CHECK}
+"""What is read of the stack's health, of names or of vendors' APIs: other modules try it."""
 
 DATABASE: Final[dict[str, Any]] = {
     **{name: setting for name, setting in PRODUCTION["stores"]["database"].items() if name != "drill"},
