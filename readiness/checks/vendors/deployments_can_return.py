@@ -33,11 +33,11 @@ def _look(platform: LivePlatform) -> Observation:
     return seen
 
 
-_Found = tuple[str, Sequence[str]]
+_UseAndReturns = tuple[str, Sequence[str]]
 """The deployment in use, and the others that can run again, the newest first."""
 
 
-def _ask_railway(api: WritingApi, host: RailwaySettings) -> _Found:
+def _ask_railway(api: WritingApi, host: RailwaySettings) -> _UseAndReturns:
     listed = railway.list_deployments(
         api, project=host.project, environment=host.environment, service=host.service
     )
@@ -46,7 +46,7 @@ def _ask_railway(api: WritingApi, host: RailwaySettings) -> _Found:
     return _describe(active.id, active.commit) if active else "", others
 
 
-def _ask_vercel(api: WritingApi, host: VercelSettings) -> _Found:
+def _ask_vercel(api: WritingApi, host: VercelSettings) -> _UseAndReturns:
     project = vercel.find_project(api, host.project, host.team)
     ready = [one for one in vercel.list_deployments(api, host.project, host.team) if one.state == "READY"]
     active = next((one for one in ready if one.id == project.active), None)
