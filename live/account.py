@@ -125,7 +125,7 @@ _KINDS: Final = (
     _Kind("access-key", "access key", "", "iam", _list_access_keys),
     _Kind(
         "oidc-provider",
-        "provider of identities",
+        "identity provider",
         "aws:iam/openIdConnectProvider:OpenIdConnectProvider",
         "iam",
         _list_issuers,
