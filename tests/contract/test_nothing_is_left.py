@@ -29,6 +29,12 @@ def test_the_first_commands_of_the_guide_pass_through_the_real_providers(
 
 
 def test_destroy_leaves_nothing_at_the_vendors_that_up_made(deployed: Installation) -> None:
-    assert {vendor for vendor, _ in count_vendor_objects(deployed)} == {"neon", "uptimerobot", "sentry"}
+    assert {vendor for vendor, _ in count_vendor_objects(deployed)} == {
+        "neon",
+        "pagerduty",
+        "sentry",
+        "uptimerobot",
+        "vercel",
+    }
     gone = deployed.bulwark("destroy", timeout_seconds=600)
     assert count_vendor_objects(deployed) == {}, gone.text[-4_000:]

@@ -17,6 +17,14 @@ _NAMELESS: Final = frozenset(
     # No program declares these: a vendor creates them with a project, or for an error.
     {("neon", "branch"), ("neon", "endpoint"), ("sentry", "detector"), ("sentry", "issue")}
 )
+_DECLARED: Final = frozenset(
+    {
+        *(("pagerduty", kind) for kind in ("escalationPolicy", "schedule", "service", "serviceIntegration")),
+        ("vercel", "projectEnvironmentVariable"),
+    }
+)
+"""What a program declares at vendors that also have people, incidents, projects and deployments."""
+
 _GONE: Final = frozenset(("unconfirmed", "deleted project"))
 """Kinds of notes of the twin's vendors about what does not exist; Neon can give a deleted project back."""
 
@@ -30,7 +38,7 @@ def aws_client(installation: Installation, service: str, region: str = REGIONS[0
 
 
 def count_vendor_objects(installation: Installation) -> Counter[tuple[str, str]]:
-    """Count what exists at Neon, UptimeRobot and Sentry, by (vendor, kind)."""
+    """Count what exists at the vendors but Railway, where variables are no objects, by (vendor, kind)."""
     with closing(VendorStore(installation.home.vendors)) as store:
         rows = store._read("SELECT vendor, kind FROM object", ())  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - no public way to see all
     counted = Counter((str(vendor), str(kind)) for vendor, kind in rows)
@@ -38,7 +46,7 @@ def count_vendor_objects(installation: Installation) -> Counter[tuple[str, str]]
         {
             key: count
             for key, count in counted.items()
-            if key[0] in {"neon", "uptimerobot", "sentry"} and key[1] not in _GONE
+            if (key[0] in {"neon", "uptimerobot", "sentry"} and key[1] not in _GONE) or key in _DECLARED
         }
     )
 
@@ -78,6 +86,6 @@ def count_recorded(installation: Installation) -> Counter[tuple[str, str]]:
         {
             (package, kind): count
             for (package, kind), count in counted.items()
-            if kind and (package != "aws" or kind in aws_kinds)
+            if kind and package != "railway" and (package != "aws" or kind in aws_kinds)
         }
     )
