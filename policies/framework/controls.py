@@ -27,6 +27,7 @@ _AWS: Final = Framework.CIS_AWS
 class Control(Enum):
     """One control: framework, id, and requirement."""
 
+    SOC_A1_1 = (_SOC, "A1.1", "capacity is managed to meet demand")
     SOC_A1_2 = (_SOC, "A1.2", "backups and recovery infrastructure exist")
     SOC_A1_3 = (_SOC, "A1.3", "recovery is tested")
     SOC_CC6_1 = (_SOC, "CC6.1", "access to protected assets is restricted")
@@ -45,6 +46,7 @@ class Control(Enum):
     ISO_A_5_30 = (_ISO, "A.5.30", "readiness for continuity is tested")
     ISO_A_8_2 = (_ISO, "A.8.2", "privileged rights are restricted")
     ISO_A_8_3 = (_ISO, "A.8.3", "access to information is restricted")
+    ISO_A_8_6 = (_ISO, "A.8.6", "capacity is planned and watched")
     ISO_A_8_9 = (_ISO, "A.8.9", "configurations are established and reviewed")
     ISO_A_8_13 = (_ISO, "A.8.13", "information is backed up, and backups tested")
     ISO_A_8_14 = (_ISO, "A.8.14", "facilities are redundant")

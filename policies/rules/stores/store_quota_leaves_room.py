@@ -57,7 +57,7 @@ RULE: Final = Rule(
         "smaller compute costs less too. `./bulwark status` tells from 70 % on what is used of it, and of "
         "the quotas of traffic and storage, which no declared size fills by itself."
     ),
-    controls=(Control.NIST_CP_9, Control.NIST_CM_2, Control.ISO_A_8_9),
+    controls=(Control.SOC_A1_1, Control.ISO_A_8_6, Control.NIST_CM_2),
     subjects=of_type("neon:index/project:Project"),
     judge=_judge,
     parameters=(

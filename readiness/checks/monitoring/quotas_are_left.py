@@ -31,7 +31,7 @@ CHECK: Final = ReadinessCheck(
     ),
     risk="At a quota Neon suspends the database until the month ends, or somebody raises it.",
     fix="Raise the database's `quota` in the stack's file, run `./bulwark up`, and see what uses so much.",
-    controls=(Control.SOC_CC7_2, Control.NIST_SI_4),
+    controls=(Control.SOC_A1_1, Control.ISO_A_8_6, Control.NIST_SI_4),
     look=_look,
     limit_seconds=120.0,
 )
