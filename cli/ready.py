@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from live.keys import KeyState
     from live.vendor_api import WritingApi
     from readiness.check import ReadinessCheck
-    from readiness.live_platform import HostVendor, LivePlatform
+    from readiness.live_platform import LivePlatform
     from readiness.results import Readiness
     from readiness.shared_result import SharedResult
     from status.health import Health
@@ -109,8 +109,9 @@ def _open(target: StackTarget, commit: str) -> "Generator[LivePlatform]":
     """Open what the checks look at; nothing is asked before a check wants it."""
     from cli.status import read_health  # noqa: PLC0415 - as in `ready`
     from readiness.http_reader import HttpReader  # noqa: PLC0415
-    from readiness.live_platform import DatabaseAccess, LivePlatform  # noqa: PLC0415
+    from readiness.live_platform import DatabaseAccess, ErrorTracking, LivePlatform  # noqa: PLC0415
     from readiness.shared_result import SharedResult  # noqa: PLC0415
+    from recovery.context import require_output  # noqa: PLC0415
 
     settings = target.settings
     outputs = SharedResult(lambda: _read_outputs(target))
@@ -118,7 +119,6 @@ def _open(target: StackTarget, commit: str) -> "Generator[LivePlatform]":
 
     @contextmanager
     def open_database(name: str) -> "Generator[psycopg.Connection]":
-        from recovery.context import require_output  # noqa: PLC0415
         from recovery.postgres.connection import connect  # noqa: PLC0415
 
         urls = require_output(require_output(outputs.result(), "database_urls"), name)
@@ -144,7 +144,14 @@ def _open(target: StackTarget, commit: str) -> "Generator[LivePlatform]":
             deployed_commit=commit or target.deployed_commit,
             health=health,
             read_keys=partial(_read_keys, target, health) if settings.backups else None,
-            open_host=partial(_open_host, target),
+            open_host=partial(_open_api, target),
+            errors=ErrorTracking(
+                partial(_open_api, target, "sentry"),
+                lambda: require_output(outputs.result(), "error_dsns"),
+                target.uses_proxies,
+            )
+            if settings.errors
+            else None,
             databases={
                 name: DatabaseAccess(store.application_role, partial(open_database, name))
                 for name, store in settings.neon.items()
@@ -180,13 +187,13 @@ def _read_keys(target: StackTarget, health: "SharedResult[Health]") -> "list[Key
 
 
 @contextmanager
-def _open_host(target: StackTarget, vendor: "HostVendor") -> "Generator[WritingApi]":
+def _open_api(target: StackTarget, vendor: Literal["railway", "vercel", "sentry"]) -> "Generator[WritingApi]":
     from components.secrets import TOKEN_VARIABLES  # noqa: PLC0415 - it imports pulumi's SDK
     from engine import session  # noqa: PLC0415 - the engine's SDK takes half a second
     from live.vendor_apis import open_writing_api  # noqa: PLC0415 - httpx takes a fifth of a second
 
     session.set_environment(target, runs_program=False)
-    token = os.environ.get(TOKEN_VARIABLES[f"at_{vendor}"], "")
+    token = os.environ.get(TOKEN_VARIABLES["errors" if vendor == "sentry" else f"at_{vendor}"], "")
     with open_writing_api(target, vendor, token) as api:
         yield api
 

@@ -7,7 +7,7 @@ from typing import Final
 import httpx
 from pydantic import BaseModel, RootModel
 
-from live.vendor_api import Api
+from live.vendor_api import Api, WritingApi
 
 
 class SentryObject(BaseModel):
@@ -41,6 +41,7 @@ class SentryAlert(BaseModel):
     id: str
     name: str
     detectorIds: list[str] = []  # noqa: N815 - Sentry's name
+    lastTriggered: datetime | None = None  # noqa: N815 - Sentry's name
 
 
 class _PagerdutyService(BaseModel):
@@ -57,6 +58,10 @@ class SentryIntegration(BaseModel):
 
     id: str
     configData: _ServiceTable = _ServiceTable()  # noqa: N815 - Sentry's name
+
+
+class _Anything(BaseModel):
+    """An answer of which nothing is needed."""
 
 
 class _SentryKeyPage(RootModel[list[SentryKey]]):
@@ -90,8 +95,9 @@ class SentryCron(BaseModel):
 
 
 class SentryIssue(BaseModel):
-    """An issue."""
+    """An issue; a person calls it by `shortId`, and the API by `id`."""
 
+    id: str
     shortId: str  # noqa: N815 - Sentry's name
     title: str
     level: str
@@ -160,6 +166,11 @@ def list_open_issues(api: Api, organization: str) -> list[SentryIssue]:
         statsPeriod="90d",
     )
     return [one for page in islice(pages, _ISSUE_PAGES) for one in page.root]
+
+
+def resolve_issue(api: WritingApi, organization: str, issue: str) -> None:
+    """Resolve an issue (docs.sentry.io/api, "Update an Issue"). Raises Failure."""
+    api.change(_Anything, "PUT", f"/organizations/{organization}/issues/{issue}/", {"status": "resolved"})
 
 
 def list_keys(api: Api, organization: str, project: str) -> list[SentryKey]:

@@ -31,6 +31,17 @@ class DatabaseAccess:
 
 
 @dataclass(frozen=True)
+class ErrorTracking:
+    """How Sentry is reached: its API, and the intake of each service. Functions raise Failure."""
+
+    open_api: Callable[[], AbstractContextManager[WritingApi]]
+    read_dsns: Callable[[], Mapping[str, str]]
+    """Return service -> DSN."""
+
+    uses_proxies: bool
+
+
+@dataclass(frozen=True)
 class LivePlatform:
     """
     One stack's platform.
@@ -62,6 +73,9 @@ class LivePlatform:
 
     open_host: Callable[[HostVendor], AbstractContextManager[WritingApi]] | None = None
     """Opens the API of a host; checks only read there. Raises Failure."""
+
+    errors: ErrorTracking | None = None
+    """None where the stack declares none."""
 
     name_servers: tuple[tuple[str, int], ...] = ()
     """Address and port of the name servers that are asked; without one those of this machine's settings."""

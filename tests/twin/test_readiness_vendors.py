@@ -12,7 +12,7 @@ import pytest
 from aws_role import ACCOUNT
 from aws_twin import Service
 from generated_files import PRODUCTION
-from vendor_process import Twin, running_twin
+from vendor_process import Twin, eventually, running_twin
 
 from components.settings import VercelSettings, load
 from core.failure import Failure
@@ -22,8 +22,13 @@ from live.declared import DeclaredStack
 from live.vendor_api import WritingApi
 from live.vendor_apis import open_writing_api
 from readiness.check import Observation
-from readiness.checks.vendors import deployments_can_return, host_secrets_are_sensitive, keys_are_alive
-from readiness.live_platform import HostVendor, LivePlatform
+from readiness.checks.vendors import (
+    canary_error_is_told,
+    deployments_can_return,
+    host_secrets_are_sensitive,
+    keys_are_alive,
+)
+from readiness.live_platform import ErrorTracking, HostVendor, LivePlatform
 from recovery.vault.client import AccessKey
 from twin.aws.administrator import administrator_key
 from twin.railway.model import Railway
@@ -144,3 +149,68 @@ def test_a_host_that_refuses_the_token_is_unknown(twin: Twin) -> None:
     for check in (deployments_can_return, host_secrets_are_sensitive):
         with pytest.raises(Failure):
             check.CHECK.look(platform)
+
+
+ERRORS: Any = SETTINGS.errors
+
+
+@pytest.fixture(scope="module")
+def dsn(twin: Twin) -> str:
+    where = {"organization": ERRORS.organization}
+    twin.sentry.create("team", {**where, "name": "ops"})
+    twin.sentry.create("project", {**where, "name": "api", "teams": ["ops"], "defaultKey": False})
+    monitor = twin.sentry.read_data_source("getProjectErrorMonitor", {**where, "project": "api"})["id"]
+    mail = {"email": {"targetType": "issue_owners"}}
+    twin.sentry.create(
+        "alert",
+        {
+            **where,
+            "name": "api new",
+            "monitorIds": [monitor],
+            "frequencyMinutes": 5,
+            "triggerConditions": [{"firstSeenEvent": {}}],
+            "actionFilters": [{"logicType": "all", "conditions": [], "actions": [mail]}],
+        },
+    )
+    key = twin.sentry.create("key", {**where, "project": "api", "name": "k"})[1]
+    return str(key["dsn"]["public"])
+
+
+def send(twin: Twin, dsn: str) -> Observation:
+    target: Any = SimpleNamespace(
+        api_url=lambda _: f"{twin.url}/sentry/api/",
+        uses_proxies=False,  # as a stack's target has it
+    )
+    token = twin.home.secret("SENTRY_AUTH_TOKEN")
+    tracking = ErrorTracking(
+        lambda: open_writing_api(target, "sentry", token), lambda: {"backend": dsn}, uses_proxies=False
+    )
+    return canary_error_is_told.CHECK.look(replace(PLATFORM, errors=tracking))
+
+
+def test_a_canary_error_becomes_an_issue_fires_its_alert_and_is_resolved(twin: Twin, dsn: str) -> None:
+    seen = send(twin, dsn)
+    assert (seen.problems, len(seen.measured)) == ([], 2)
+    assert seen.measured["backend, an alert"].endswith(", api new")
+    issues = twin.store.list("sentry", "issue").values()
+    assert [(issue["project"], issue["status"]) for issue in issues] == [("api", "resolved")]
+    mail = eventually(lambda: twin.received("email:issue_owners"))[-1]
+    assert "Canary of bulwark ready" in mail["subject"]
+
+
+@pytest.mark.parametrize("key", ["0" * 32, ""], ids=["another key", "another project"])
+def test_an_error_that_the_intake_refuses_turns_red(twin: Twin, dsn: str, key: str) -> None:
+    own = dsn.split("//")[1].partition("@")[0]
+    [problem] = send(twin, dsn.replace(own, key) if key else f"{dsn}0").problems
+    assert problem.startswith("backend: ")
+    assert own not in problem
+
+
+def test_an_error_that_is_told_to_nobody_turns_red(
+    twin: Twin, dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(canary_error_is_told, "LONGEST_SECONDS", 1.0)
+    [alert] = twin.store.list("sentry", "alert")
+    twin.sentry.update("alert", alert, {"enabled": False})
+    assert send(twin, dsn).problems == ["no alert of backend fires within 1 s of a new error"]
+    twin.sentry.update("alert", alert, {"enabled": True})

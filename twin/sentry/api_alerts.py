@@ -5,6 +5,7 @@ The provider calls detectors "monitors" and workflows "alerts".
 """
 
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 
 from starlette.responses import JSONResponse, Response
 
@@ -92,10 +93,16 @@ def _workflow_routes(model: Sentry) -> Iterator[ApiRoute]:
             raise _not_found()
         return identifier, alert
 
+    def show(identifier: str, alert: Attributes) -> Attributes:
+        issues = model.store.list(model.vendor, "issue").values()
+        last = max((issue["firedAt"].get(identifier, 0.0) for issue in issues), default=0.0)
+        triggered = {"lastTriggered": datetime.fromtimestamp(last, UTC).isoformat() if last else None}
+        return api_workflows.alert_to_json(identifier, alert) | triggered
+
     def list_(request: ApiRequest) -> Response:
         return JSONResponse(
             [
-                api_workflows.alert_to_json(identifier, alert)
+                show(identifier, alert)
                 for identifier, alert in model.list_objects("alert").items()
                 if alert["organization"] == request.path["organization"]
             ]
@@ -103,12 +110,12 @@ def _workflow_routes(model: Sentry) -> Iterator[ApiRoute]:
 
     def create(request: ApiRequest) -> Response:
         wanted = {"organization": request.path["organization"], **api_workflows.alert_from_json(request.body)}
-        return JSONResponse(api_workflows.alert_to_json(*model.create("alert", wanted)), 201)
+        return JSONResponse(show(*model.create("alert", wanted)), 201)
 
     def update(request: ApiRequest) -> Response:
         identifier, _ = require_workflow(request)
         changed = model.update("alert", identifier, api_workflows.alert_from_json(request.body))
-        return JSONResponse(api_workflows.alert_to_json(identifier, changed))
+        return JSONResponse(show(identifier, changed))
 
     def delete(request: ApiRequest) -> Response:
         model.delete("alert", require_workflow(request)[0])
@@ -117,7 +124,7 @@ def _workflow_routes(model: Sentry) -> Iterator[ApiRoute]:
     path = f"{_ORGANIZATION}/workflows/{{workflow}}/"
     yield "GET", f"{_ORGANIZATION}/workflows/", list_
     yield "POST", f"{_ORGANIZATION}/workflows/", create
-    yield "GET", path, lambda request: JSONResponse(api_workflows.alert_to_json(*require_workflow(request)))
+    yield "GET", path, lambda request: JSONResponse(show(*require_workflow(request)))
     yield "PUT", path, update
     yield "DELETE", path, delete
 

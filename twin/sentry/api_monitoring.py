@@ -3,9 +3,10 @@
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 
 from twin.sentry.model import Sentry
+from twin.vendor.errors import VendorError
 from twin.vendor.http import ApiRequest, ApiRoute
 from twin.vendor.store import Attributes
 
@@ -46,7 +47,20 @@ def monitoring_routes(model: Sentry, page: Page) -> Iterator[ApiRoute]:
             ],
         )
 
+    def update_issue(request: ApiRequest) -> Response:
+        """Resolve an issue, or open it again; alerts that listen to a resolution hear nothing of it."""
+        identifier, status = request.path["issue"], request.body.get("status")
+        with model.store.transaction():
+            issue = model.store.get(model.vendor, "issue", identifier)
+            if issue is None or issue["organization"] != request.path["organization"]:
+                raise VendorError(404, "The requested resource does not exist")
+            if status not in {"resolved", "unresolved"}:
+                raise VendorError(400, "status: the twin resolves issues and opens them again.")
+            model.store.replace(model.vendor, "issue", identifier, {**issue, "status": status})
+        return JSONResponse({"status": status})
+
     yield "GET", f"{_ORGANIZATION}/monitors/", list_crons
+    yield "PUT", f"{_ORGANIZATION}/issues/{{issue}}/", update_issue
     yield "GET", f"{_ORGANIZATION}/issues/", list_issues
 
 
