@@ -48,8 +48,8 @@ def _look(platform: LivePlatform) -> Observation:
             alert = _wait(
                 lambda issue=issue, before=before: _find_fired(api, errors.organization, issue, before)
             )
-            told = f", {alert.name}" if alert else ""
-            seen.measured[f"{service}, an alert"] = f"{_since(begin, alert)}{told}"
+            fired = f", {alert.name}" if alert else ""
+            seen.measured[f"{service}, an alert"] = f"{_since(begin, alert)}{fired}"
             seen.expect(alert, f"no alert of {service} fires within {LONGEST_SECONDS:g} s of a new error")
             try:
                 resolve_issue(api, errors.organization, issue.id)
