@@ -60,8 +60,8 @@ class SentryIntegration(BaseModel):
     configData: _ServiceTable = _ServiceTable()  # noqa: N815 - Sentry's name
 
 
-class _Anything(BaseModel):
-    """An answer of which nothing is needed."""
+class _ChangedIssue(BaseModel):
+    """What a change of an issue is answered with; nothing of it is needed."""
 
 
 class _SentryKeyPage(RootModel[list[SentryKey]]):
@@ -170,7 +170,7 @@ def list_open_issues(api: Api, organization: str) -> list[SentryIssue]:
 
 def resolve_issue(api: WritingApi, organization: str, issue: str) -> None:
     """Resolve an issue (docs.sentry.io/api, "Update an Issue"). Raises Failure."""
-    api.change(_Anything, "PUT", f"/organizations/{organization}/issues/{issue}/", {"status": "resolved"})
+    api.change(_ChangedIssue, "PUT", f"/organizations/{organization}/issues/{issue}/", {"status": "resolved"})
 
 
 def list_keys(api: Api, organization: str, project: str) -> list[SentryKey]:
