@@ -33,6 +33,7 @@ from cli.options import (
 )
 from cli.output import format_lock
 from cli.recovery_context import DocumentedSource, DocumentedStack, RecoverySource, find_source
+from cli.service_report import print_outages
 from core import vault_layout
 from core.console import PrintableConsole, plain
 from core.failure import Failure
@@ -67,12 +68,14 @@ _RESTORE_A_DATABASE: Final = frozenset(("loss", "replica", "elsewhere"))
 _RESTORES: Final = _RESTORE_A_DATABASE | {"files", "state"}
 
 
-Choice = Literal["corruption", "loss", "replica", "elsewhere", "files", "state", "credentials", "all"]
+Choice = Literal[
+    "corruption", "loss", "replica", "elsewhere", "files", "state", "credentials", "service", "all"
+]
 _ALL: Final[tuple[ScenarioKind, ...]] = ("corruption", "loss", "replica", "files", "state")
 """
 The scenarios of `all`: those that need no private key, which no job has, and that recover from a loss.
 
-`credentials` makes none, and takes as long as all of them together.
+`credentials` makes none, and takes as long as all of them together. `service` takes the platform down.
 """
 
 
@@ -89,6 +92,12 @@ class DrillRequest:
 
     in_place: bool = False
     """Whether the restore in place is rehearsed, on the branch of `corruption`."""
+
+    service: str = "all"
+    """Name of the service that is taken down, or `all`."""
+
+    deployment: str = ""
+    """Id of the bad deployment."""
 
 
 class _NotPassedError(Exception):
@@ -113,6 +122,8 @@ def drill(
     identity: IdentityOption = None,
     into: str | None = None,
     in_place: Annotated[bool, Parameter(name="--in-place", negative=())] = False,
+    service: str = "all",
+    deployment: str = "",
     evidence: Path | None = None,
     clean: Annotated[bool, Parameter(negative=())] = False,
     unsandboxed: UnsandboxedOption = False,
@@ -130,7 +141,9 @@ def drill(
             restores the object files and compares them with the rows that refer to them; `state` rebuilds
             the stack from its backed-up state; `credentials` tries, on a copy of the twin, what a thief of
             each credential can destroy, and restores what is left (at the vendors AWS simulates the calls,
-            and none is made); `all` is all of them but `elsewhere` and `credentials`, and with a role's
+            and none is made); `service` takes a service down by a bad deployment, and measures until its
+            monitor sees it, the pager has it, it is rolled back, and it is healthy again; never at
+            production; `all` is all of them but `elsewhere`, `credentials` and `service`, and with a role's
             document but `state`.
         stack: The stack; by default `local`, the twin on this machine.
         recovery: A recovery file (docs/recovery.md) that names stores and vaults, in place of a stack. `loss`
@@ -149,6 +162,8 @@ def drill(
             restored then, if everything passed (docs/production.md); nothing is made at a vendor.
         in_place: Of `corruption`: rehearse the runbook's restore in place too. The drill's branch, which it
             has damaged, is set back by the vendor to the same instant, measured and compared.
+        service: Of `service`: take down only the service of this name; without it each that can be.
+        deployment: Of `service`: id of the bad deployment, which has run before. The twin makes one itself.
         evidence: Write the evidence into this file, and not into the vault; `drills --add` puts it there.
         clean: Only remove what interrupted drills have left, with `into` on that stack's servers too.
         unsandboxed: Start the platform's program, which serves what was restored, with your own rights: where
@@ -158,7 +173,14 @@ def drill(
         0 when the drill passed, or nothing is left; else 1.
     """
     request = DrillRequest(
-        scenario, at_random=at_random, at=_as_utc(at), backup=backup, store=store, in_place=in_place
+        scenario,
+        at_random=at_random,
+        at=_as_utc(at),
+        backup=backup,
+        store=store,
+        in_place=in_place,
+        service=service,
+        deployment=deployment,
     )
     _check_request(request)
     if scenario == "elsewhere" and not identity:
@@ -173,6 +195,8 @@ def drill(
         _require_writable(evidence)
     console = PrintableConsole(stderr=True)
     source = find_source(stack, on_twin=on_twin, recovery=recovery)
+    if scenario == "service":
+        _require_drillable(source, request)
     receiver = _find_receiver(source, None if clean else scenario, into, on_twin=on_twin) if into else None
     scenarios = _choose_scenarios(source, scenario)
     needs_platform = scenario != "state" and not clean
@@ -210,6 +234,15 @@ def drill(
     if not as_json or not verdict.passes:
         verdict.write()
     return 0 if verdict.passes else 1
+
+
+def _require_drillable(source: RecoverySource, request: DrillRequest) -> None:
+    """Raise Failure unless the services may be taken down, before anything is opened."""
+    if not isinstance(source, StackTarget):
+        raise Failure("The services of a stack are drilled with the stack alone.", "leave out --recovery.")
+    from cli.service_drill import choose_services  # noqa: PLC0415 - without Pulumi so far
+
+    choose_services(source, request.service, request.deployment)
 
 
 def _find_receiver(
@@ -263,6 +296,12 @@ def _open_session(
             "take them on one after the other: ./bulwark drill state, and ./bulwark drill all with the "
             f"driller's document: --recovery aws-secret:{target.settings.platform.name}/jobs/driller.",
         )
+    if scenarios == ("service",) and not clean:
+        from cli.stack_drill import open_service_session  # noqa: PLC0415 - without Pulumi so far
+
+        with open_service_session(target) as session:
+            yield session
+        return
     if scenarios == ("credentials",) and not target.can_be_copied and not clean:
         from cli.stack_drill import open_simulated_session  # noqa: PLC0415 - without Pulumi so far
 
@@ -333,6 +372,12 @@ def _check_request(request: DrillRequest) -> None:
         )
     if request.at and request.scenario not in {"corruption", "files"}:
         raise Failure("--at is a moment in a history.", "use it with `drill corruption` or `drill files`.")
+    if (request.service != "all" or request.deployment) and request.scenario != "service":
+        raise Failure(
+            "--service and --deployment are of a drilled service.", "use them with `drill service`."
+        )
+    if request.store != "all" and request.scenario == "service":
+        raise Failure("The drill of a service recovers no store.", "name the service with --service.")
     if request.store != "all" and request.scenario == "credentials":
         raise Failure("A thief of a credential takes every store.", "leave out --store.")
     if request.backup and request.scenario not in _RESTORES:
@@ -366,7 +411,7 @@ def _print_result(result: Drill, *, as_json: bool) -> None:
         return
     console = PrintableConsole()
     table = Table("scenario", "lost", "first query", "health", "verified", "checks", "verdict")
-    recoveries = [scenario for scenario in result.scenarios if scenario.kind != "credentials"]
+    recoveries = [scenario for scenario in result.scenarios if scenario.has_loss]
     for scenario in recoveries:
         passed = sum(check.outcome == "passed" for check in scenario.checks)
         colour = "green" if scenario.verdict == "passed" else "red"
@@ -382,6 +427,8 @@ def _print_result(result: Drill, *, as_json: bool) -> None:
         )
     if recoveries:
         console.print(table)
+    if outages := [scenario for scenario in result.scenarios if scenario.kind == "service"]:
+        print_outages(console, outages)
     for scenario in result.scenarios:
         if scenario.kind == "credentials":
             print_stolen_credentials(console, scenario)
@@ -416,7 +463,7 @@ def _print_faults(console: Console, faults: Iterable[str]) -> None:
 
 
 _Steps = tuple[tuple[ScenarioKind, DrilledStore], ...]
-"""Each scenario with a store that it recovers; `credentials` comes once, with the first store."""
+"""Each scenario with a store that it recovers; what recovers none comes once, with the first store."""
 
 
 def _plan(session: DrillSession, request: DrillRequest, scenarios: tuple[ScenarioKind, ...]) -> _Steps:
@@ -431,7 +478,7 @@ def _plan(session: DrillSession, request: DrillRequest, scenarios: tuple[Scenari
     stores = [drilled for drilled in session.stores if drilled.store in chosen]
     plan: list[tuple[ScenarioKind, DrilledStore]] = []
     for scenario in scenarios:
-        if scenario == "credentials":
+        if scenario not in RECOVERS:
             plan.append((scenario, session.stores[0]))
             continue
         for drilled in stores:
@@ -531,6 +578,10 @@ def _scenarios(
                 )
             elif scenario == "state":
                 yield session.drill_state(context, request.backup)
+            elif scenario == "service":
+                yield from session.drill_services(
+                    context.on_progress, service=request.service, deployment=request.deployment
+                )
             elif scenario == "credentials":
                 yield session.drill_credentials(context, unsandboxed=unsandboxed)
             else:
@@ -574,7 +625,9 @@ def _take_missing_backups(
     if not session.takes_first_backups or request.backup or request.scenario == "elsewhere":
         return
     vault = session.context.primary
-    restored = [drilled.store for scenario, drilled in plan if scenario not in {"corruption", "credentials"}]
+    restored = [
+        drilled.store for scenario, drilled in plan if scenario in RECOVERS and scenario != "corruption"
+    ]
     if request.scenario == "credentials":
         restored = [drilled.store for drilled in session.stores]
     missing = [

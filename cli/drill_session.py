@@ -28,6 +28,7 @@ from recovery.context import RecoveryContext
 from recovery.drill import smoke_tests
 from recovery.drill.environment import DrillEnvironment
 from recovery.drill.evidence import DrillIdentity, Scenario, StackLocation
+from recovery.drill.scenario_run import OnProgress
 from recovery.drill.spec import DrillSpec
 from recovery.drill.validation import DrillContext
 from recovery.postgres.client_programs import find_client_programs
@@ -94,6 +95,10 @@ class DrillSession(ABC):
     @abstractmethod
     def drill_credentials(self, context: DrillContext, *, unsandboxed: bool) -> Scenario:
         """Try what a thief of each credential can destroy. Raises Failure where there is no stack."""
+
+    @abstractmethod
+    def drill_services(self, on_progress: OnProgress, *, service: str, deployment: str) -> Iterator[Scenario]:
+        """Take services down by a bad deployment. Raises Failure where there is none that may be."""
 
     def remove_leftovers(self, *, everything: bool) -> tuple[str, ...]:
         """

@@ -216,6 +216,7 @@ def _row(drill: Drill, target: _DrilledTarget) -> dict[str, Any]:
             {
                 "scenario": scenario.kind,
                 "stores": scenario.stores,
+                "service": scenario.service,
                 "verdict": scenario.verdict,
                 "recovery_point": scenario.recovery_point.id if scenario.recovery_point else None,
                 "lost_seconds": scenario.loss.seconds,
@@ -276,7 +277,7 @@ def _cells(scenario: Scenario) -> tuple[str, ...]:
     return (
         plain(scenario.title),
         f"[{colour}]{scenario.verdict}[/{colour}]",
-        "" if scenario.kind == "credentials" else _format_time(scenario.loss),
+        _format_time(scenario.loss) if scenario.has_loss else "",
         *(_format_time(measured) if measured else "" for measured in times),
     )
 

@@ -26,6 +26,7 @@ from recovery.context import RecoveryContext, VaultName, require_vault
 from recovery.drill import smoke_tests
 from recovery.drill.environment import RecoveredDatabase
 from recovery.drill.evidence import Scenario, ScenarioKind, StackLocation, TeardownResult
+from recovery.drill.scenario_run import OnProgress
 from recovery.drill.spec import Application, Assertion, DrillObjectives, DrillSpec
 from recovery.drill.validation import DrillContext
 from recovery.manifest import ServerInfo
@@ -111,6 +112,10 @@ class FileDrillSession(DrillSession):
     def drill_credentials(self, context: DrillContext, *, unsandboxed: bool) -> Scenario:
         del context, unsandboxed
         _require_stack("The drill of credentials")
+
+    def drill_services(self, on_progress: OnProgress, *, service: str, deployment: str) -> Iterator[Scenario]:
+        del on_progress, service, deployment
+        _require_stack("The drill of a service")
 
     def _remove_elsewhere(self, *, everything: bool) -> Iterator[str]:
         """Remove nothing: the next server of a drill replaces the one that an interrupted drill has left."""

@@ -14,11 +14,12 @@ from cli.ending import Ending
 from cli.events import RunLog
 from cli.options import JsonOption, StackOption, TwinOption
 from cli.recovery_context import open_context
+from cli.response_journal import open_journal
 from core.console import PrintableConsole, plain
 from core.failure import Failure, split_failure
 from core.text import printable
 from engine.stack_target import StackTarget
-from engine.targets import find_target, state_folder
+from engine.targets import find_target
 from recovery.context import RecoveryContext
 from respond.carry_out import Response, carry_out
 from respond.journal import ListedResponse, ResponseJournal, merge, read_responses
@@ -100,7 +101,7 @@ def respond(
             f"Nothing was changed: {confirm} was confirmed, and this is {name}.",
             f"to carry it out: {command}",
         )
-    journal = _journal(found)
+    journal = open_journal(found)
     with journal.lock(), RunLog(f"{chosen.name} {name}", step=chosen.name, target=name) as log:
         response = carry_out(
             context,
@@ -124,12 +125,6 @@ def _open(target: StackTarget) -> RespondContext:
     if not outputs:
         raise Failure(f"The stack {target.name} is not deployed.", "run ./bulwark up first.")
     return RespondContext(target, outputs, os.environ)
-
-
-def _journal(target: StackTarget) -> ResponseJournal:
-    home = state_folder()
-    home.create()
-    return ResponseJournal(home.root / "responses" / f"{target.name}-{target.location}")
 
 
 def _ask(name: str, *, as_json: bool) -> bool:
@@ -298,7 +293,7 @@ def _print(console: PrintableConsole, line: str) -> None:
 
 
 def _list(target: StackTarget, *, as_json: bool) -> int:
-    journal, doubt = _journal(target), ""
+    journal, doubt = open_journal(target), ""
     listed: list[ListedResponse] = []
     if target.settings.backups:
         try:

@@ -13,6 +13,7 @@ from cli.drill_session import DrilledStore, DrillSession, open_drill_folder, tem
 from cli.file_drill import LocalEnvironment
 from cli.receiving_stack import choose_receivers, open_receiver
 from cli.recovery_context import DocumentedStack, export_state, open_context, open_stores
+from cli.response_journal import open_journal
 from components.settings import NeonSettings, Settings
 from components.settings.drill import name_keys
 from core.failure import Failure
@@ -23,10 +24,12 @@ from engine.stack_stores import list_stores
 from engine.stack_target import StackTarget
 from recovery.context import RecoveryContext, VaultName
 from recovery.drill import state
+from recovery.drill.bad_deployment import OUTAGE_NOTES
 from recovery.drill.evidence import Scenario, StackLocation
 from recovery.drill.neon_account import NeonAccount, NeonKeys
 from recovery.drill.receiving_server import ReceivingServer
 from recovery.drill.safety import age_of
+from recovery.drill.scenario_run import OnProgress
 from recovery.drill.spec import Application, Assertion, DrillSpec
 from recovery.drill.validation import DrillContext
 from recovery.state import read_deployment_time
@@ -80,10 +83,26 @@ class StateDrillSession(DrillSession):
 
         return drill_credentials(self.target, self.context, context, unsandboxed=unsandboxed)
 
+    def drill_services(self, on_progress: OnProgress, *, service: str, deployment: str) -> Iterator[Scenario]:
+        from cli.service_drill import drill_services  # noqa: PLC0415 - as above
+
+        return drill_services(
+            self.target,
+            self.environment.folder,
+            service=service,
+            deployment=deployment,
+            journal=open_journal(self.target),
+            on_progress=on_progress,
+        )
+
     def _remove_elsewhere(self, *, everything: bool) -> Iterator[str]:
-        """Remove nothing: the state is rebuilt in the drill's folder."""
+        """Put the services back that the drill of a service took down; nothing else is elsewhere."""
         del everything
-        yield from ()
+        if not any(self.environment.folder.glob(OUTAGE_NOTES)):
+            return
+        from cli.service_drill import put_back  # noqa: PLC0415 - as above
+
+        yield from put_back(self.target, self.environment.folder, open_journal(self.target))
 
 
 @dataclass(frozen=True)
@@ -111,6 +130,7 @@ class StackDrillSession(StateDrillSession):
         return keys.union(*(server.secrets for server in self.receivers))
 
     def _remove_elsewhere(self, *, everything: bool) -> Iterator[str]:
+        yield from super()._remove_elsewhere(everything=everything)
         # The stacks of all databases are in one backend.
         for environment in self.databases[:1]:
             for name in environment.list_stacks():
@@ -270,6 +290,19 @@ def open_state_session(target: StackTarget, *, unsandboxed: bool) -> Generator[S
             the one that drills the state.
     """
     with _open_local_session(StateDrillSession, target, "state-driller", unsandboxed=unsandboxed) as session:
+        yield session
+
+
+@contextmanager
+def open_service_session(target: StackTarget) -> Generator[StateDrillSession]:
+    """
+    Open a stack to take its services down, which restores nothing and reads no backup.
+
+    Raises:
+        Failure: another drill is at work on this machine, or the credentials at AWS are of another role than
+            the one that drills.
+    """
+    with _open_local_session(StateDrillSession, target, "driller", unsandboxed=False) as session:
         yield session
 
 

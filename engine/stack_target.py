@@ -154,6 +154,15 @@ class StackTarget(ABC):
         """
 
     @abstractmethod
+    def deploy_bad(self, service: str, commit: str) -> str:
+        """
+        Let the host of a service deploy a commit that does not start, and return the deployment's id.
+
+        Raises:
+            Failure: the host is a real one.
+        """
+
+    @abstractmethod
     def engine_environment(self) -> dict[str, str]:
         """
         Return the environment of every engine command.
@@ -398,6 +407,12 @@ class VendorTarget(StackTarget):
                 "set them and run this again.",
                 problems=error.document(),
             ) from None
+
+    def deploy_bad(self, service: str, commit: str) -> str:
+        raise Failure(
+            f"The commit {commit} of {service} can't be deployed at a real host by this.",
+            "name a deployment there that does not start: --deployment ID.",
+        )
 
     def engine_environment(self) -> dict[str, str]:
         return {"PATH": search_path(checked=needs_checked_cli())}

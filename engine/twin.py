@@ -8,7 +8,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -467,6 +467,15 @@ class TwinTarget(StackTarget):
             del deployment["database_url"]  # its host gives it the address
         partial.write_text(json.dumps(deployment))
         partial.replace(self._deployment_file)
+
+    def deploy_bad(self, service: str, commit: str) -> str:
+        from twin.railway.model import Railway  # noqa: PLC0415 - as below
+
+        host = self.settings.hosts[service]
+        if host.type != "railway":
+            raise Failure(f"The twin deploys nothing bad of {service}.", "drill a service at Railway.")
+        with closing((railway := Railway(self.home)).store):
+            return railway.deploy(host.service, host.environment, commit=commit, starts=False)
 
     def _deploy_code(self, commit: str) -> None:
         """Let the hosts deploy a commit with the variables of now, as a push does, unless they run it."""

@@ -1,5 +1,7 @@
-"""What exists in an account at PagerDuty: schedules, escalation policies, services and their integrations."""
+"""What exists in an account at PagerDuty: schedules, escalation policies, services, and incidents."""
 
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Literal
 
 import httpx
@@ -42,5 +44,29 @@ def list_collection(api: Api, collection: PagerDutyCollection) -> list[PagerDuty
     return [one for page in pages for one in getattr(page, collection)]
 
 
-def _next_page(_response: httpx.Response, page: _Page) -> dict[str, str] | None:
+class PagerDutyIncident(BaseModel):
+    """An incident, for which somebody is called."""
+
+    id: str
+    title: str = ""
+    status: Literal["triggered", "acknowledged", "resolved"]
+    created_at: datetime
+    service: PagerDutyReference
+
+
+class _IncidentPage(BaseModel):
+    incidents: list[PagerDutyIncident]
+    offset: int
+    limit: int
+    more: bool
+
+
+def list_incidents(api: Api, *, since: datetime) -> list[PagerDutyIncident]:
+    """Return the incidents since a moment, of any status; the vendor's twin tells older ones as well."""
+    query = {"since": f"{since.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"}
+    pages = api.list_pages(_IncidentPage, "/incidents", _next_page, **query)
+    return [incident for page in pages for incident in page.incidents]
+
+
+def _next_page(_response: httpx.Response, page: _Page | _IncidentPage) -> Mapping[str, str] | None:
     return {"offset": str(page.offset + page.limit)} if page.more else None

@@ -171,6 +171,23 @@ def _open_host(context: RespondContext, service: str) -> Generator[_Host]:
         yield _RailwayService(api, host) if isinstance(host, RailwaySettings) else _VercelProject(api, host)
 
 
+def read_service(context: RespondContext, service: str) -> HostedService:
+    """Return what a service's host has of it now. Raises Failure: also if it is not the declared one."""
+    with _open_host(context, service) as host:
+        found = host.read()
+    require_proven("a look at the deployments", found.proofs)
+    return found
+
+
+def start_deployment(context: RespondContext, service: str, deployment: str) -> None:
+    """Let a deployment run that ran before, whether it works or not. Raises Failure."""
+    with _open_host(context, service) as host:
+        now = host.read()
+        require_proven("the change", now.proofs)
+        wanted = now.find(deployment)
+        host.return_to(wanted, forward=_is_forward(now, wanted))
+
+
 def _plan_return(context: RespondContext, service: str, options: StepOptions) -> ResponsePlan:
     with _open_host(context, service) as host:
         found = host.read()

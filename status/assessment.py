@@ -348,7 +348,7 @@ def _describe(health: Health, scenario: ScenarioHealth) -> str:
 def newest_drill(health: Health, store: StoreHealth) -> ScenarioHealth | None:
     """Return the newest scenario that recovered a store; the scenarios are ordered, the newest first."""
     scenarios = health.drills.found.scenarios if health.drills.found else ()
-    recovering = (one for one in scenarios if one.scenario != "credentials")
+    recovering = (one for one in scenarios if one.scenario not in {"credentials", "service"})
     return next((one for one in recovering if store.name in one.stores), None)
 
 

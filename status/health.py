@@ -115,7 +115,7 @@ class ScenarioHealth(HealthModel):
     scenario: str
     title: str
     stores: tuple[str, ...]
-    """The name of the store that it recovered; of `credentials` all of them."""
+    """The name of the store that it recovered; of `credentials` all of them, of `service` the service's."""
 
     drill: str
     """The drill's id."""

@@ -202,15 +202,15 @@ def worst_age(job: Job) -> timedelta:
 def newest_scenarios(
     evidence: Iterable[DrillRecord], stack: str, place: StackLocation, now: datetime
 ) -> tuple[ScenarioHealth, ...]:
-    """Return the newest run of each scenario for each store, by a drill of the stack that counts."""
-    newest: dict[tuple[str, Store | None], ScenarioHealth] = {}
+    """Return the newest run of each scenario for each store or service, by a drill that counts."""
+    newest: dict[tuple[str, Store | None, str], ScenarioHealth] = {}
     counted = [one for one in evidence if one.counts and one.proven_at]
     for record in sorted(counted, key=lambda record: (record.proven_at, record.id), reverse=True):
         drill, at = record.drill, record.proven_at
         if not drill or not at or (drill.identity.stack, drill.identity.place) != (stack, place):
             continue
         for scenario in drill.scenarios:
-            key = (scenario.kind, scenario.recovered)
+            key = (scenario.kind, scenario.recovered, scenario.service)
             if key not in newest:
                 fault = next(iter(drill.faults), "") if drill.error else next(iter(scenario.faults), "")
                 newest[key] = _scenario_of(scenario, record.id, at, now, fault)
@@ -219,11 +219,11 @@ def newest_scenarios(
 
 def _scenario_of(scenario: Scenario, drill: str, at: datetime, now: datetime, fault: str) -> ScenarioHealth:
     verified = scenario.times.get("verified")
-    has_loss = scenario.kind != "credentials"
+    has_loss = scenario.has_loss
     return ScenarioHealth(
         scenario=scenario.kind,
         title=head(scenario),
-        stores=tuple(scenario.stores),
+        stores=tuple(scenario.stores) or (scenario.service,),
         drill=drill,
         at=at,
         age_seconds=_seconds(now - at),

@@ -29,9 +29,11 @@ from recovery.manifest import Count, LockMode, RunId, Sha256
 from recovery.store import Store, StoreKind, StoreName
 
 StackLocation = Literal["vendors", "twin", "file"]
-ScenarioKind = Literal["corruption", "loss", "replica", "elsewhere", "files", "state", "credentials"]
+ScenarioKind = Literal[
+    "corruption", "loss", "replica", "elsewhere", "files", "state", "credentials", "service"
+]
 DrillVerdict = Literal["passed", "failed"]
-Milestone = Literal["first_query", "verified", "health"]
+Milestone = Literal["first_query", "verified", "health", "detected", "paged", "rolled_back"]
 REQUIRED_MILESTONES: Final[dict[ScenarioKind, tuple[Milestone, ...]]] = {
     "corruption": ("first_query", "verified", "health"),
     "loss": ("first_query", "verified", "health"),
@@ -40,6 +42,7 @@ REQUIRED_MILESTONES: Final[dict[ScenarioKind, tuple[Milestone, ...]]] = {
     "files": ("verified",),
     "state": ("verified",),
     "credentials": (),
+    "service": ("detected", "paged", "rolled_back", "health", "verified"),
 }
 """The milestones that each scenario must have measured."""
 
@@ -51,7 +54,7 @@ RECOVERS: Final[dict[ScenarioKind, StoreKind]] = {
     "files": "files",
     "state": "state",
 }
-"""The kind of store that a scenario recovers, whatever else its evidence names; `credentials` proves none."""
+"""The kind of store that a scenario recovers, whatever else its evidence names; the others prove none."""
 
 
 def title_scenario(kind: ScenarioKind, store: Store | None) -> str:
@@ -380,15 +383,18 @@ class Scenario(EvidenceModel):
     """One kind of loss, and the recovery from it."""
 
     kind: ScenarioKind
-    stores: Annotated[tuple[StoreName, ...], Field(min_length=1)]
-    """Names of the stores that it proves can be recovered: one, but for `credentials`."""
+    stores: tuple[StoreName, ...]
+    """Names of the stores that it proves can be recovered: one, but for `credentials` and `service`."""
+
+    service: str = ""
+    """Of `service`: the service that was taken down, which is no store."""
 
     threat: str
     incident: Moment
     """Assumed moment of the loss."""
 
     declared: Moment
-    """When the recovery began; all times count from here."""
+    """When the recovery began, and of `service` the bad deployment was made; all times count from here."""
 
     recovery_point: RecoveryPoint | None
     newest_change: Moment | None
@@ -407,8 +413,8 @@ class Scenario(EvidenceModel):
     deviations: tuple[str, ...] = ()
     """Deviations from the plan that do not fail the scenario."""
 
-    not_measured: tuple[Literal["health"], ...] = ()
-    """Milestones that the recovery does not have, as no application is named for it."""
+    not_measured: tuple[Literal["health", "paged"], ...] = ()
+    """Milestones that are unknown, as the stack declares nothing that they could be read from."""
 
     attempts: tuple[CallAttempt, ...] = ()
     """Of `credentials`: every destructive call, in the order in which they were made."""
@@ -421,14 +427,25 @@ class Scenario(EvidenceModel):
 
     @property
     def recovered(self) -> Store | None:
-        """The store that it recovers; None for `credentials`."""
+        """The store that it recovers; None for `credentials` and `service`."""
         kind = RECOVERS.get(self.kind)
         return Store(kind, self.stores[0]) if kind and len(self.stores) == 1 else None
 
     @property
     def title(self) -> str:
         """What messages and reports call it."""
-        return title_scenario(self.kind, self.recovered)
+        return f"{self.kind} of {self.service}" if self.service else title_scenario(self.kind, self.recovered)
+
+    @property
+    def has_loss(self) -> bool:
+        """Whether data are recovered, so that some may be lost."""
+        return self.kind in RECOVERS
+
+    @model_validator(mode="after")
+    def _require_subject(self) -> Self:
+        if (self.kind == "service") != bool(self.service) or bool(self.service) == bool(self.stores):
+            raise ValueError("names neither the stores nor the service that it is of, or both")
+        return self
 
     @computed_field
     @property
@@ -462,13 +479,16 @@ class Scenario(EvidenceModel):
             yield f"broke off: {self.error}"
         if self.kind == "credentials":
             yield from self._list_faults_of_attempts()
-        else:
+        elif self.has_loss:
             yield from self._list_faults_of_recovery()
+        if self.kind != "credentials":
+            yield from self._list_faults_of_times()
         yield from (check.fault for check in self.checks if check.fault)
+        damaged = "bad deployment" if self.kind == "service" else "damaged copy"
         if not self.negative_control:
-            yield "no damaged copy was tried, so nothing shows that damage would be found"
+            yield f"no {damaged} was tried, so nothing shows that damage would be found"
         elif not self.negative_control.noticed:
-            yield f"a damaged copy passed for good: {self.negative_control.damage}"
+            yield f"a {damaged} passed for good: {self.negative_control.damage}"
         if not self.teardown and not self._is_simulated:
             yield "nobody looked whether anything of the drill is left"
         yield from (f"{item.kind} {item.name} is left behind" for item in self.teardown if not item.gone)
@@ -497,6 +517,8 @@ class Scenario(EvidenceModel):
         elif self.recovery_point.path != "history" and not self.recovery_point.held:
             yield "the vault was not asked about the recovery point"
         yield from self.loss.list_faults("data loss")
+
+    def _list_faults_of_times(self) -> Iterator[str]:
         required: list[Milestone] = [
             one for one in REQUIRED_MILESTONES[self.kind] if one not in self.not_measured
         ]

@@ -38,6 +38,7 @@ TITLES: Final[dict[ScenarioKind, str]] = {
     "files": "Files are lost",
     "state": "The stack's state is gone",
     "credentials": "A credential is stolen",
+    "service": "A bad deployment",
 }
 PATHS: Final[dict[CopyPath, str]] = {
     "history": "the vendor's own history",
@@ -49,12 +50,17 @@ MILESTONES: Final[dict[Milestone, str]] = {
     "first_query": "first query",
     "verified": "verified",
     "health": "healthy",
+    "detected": "detected",
+    "paged": "paged",
+    "rolled_back": "rolled back",
 }
 
 
 def head(scenario: Scenario) -> str:
-    """Return the heading of a scenario; with the store's name where that says more."""
+    """Return the heading of a scenario; with the service's name, or the store's where that says more."""
     store, heading = scenario.recovered, TITLES[scenario.kind]
+    if scenario.service:
+        return f"{heading}: {scenario.service}"
     return heading if not store or store.name == store.kind else f"{heading}: {store.name}"
 
 
@@ -78,7 +84,7 @@ def format_time(moment: datetime) -> str:
 def measurements(scenario: Scenario) -> dict[str, Measurement]:
     """Return everything of a scenario that has an objective, by its title."""
     times = {f"until {MILESTONES[name]}": measured for name, measured in scenario.times.items()}
-    if scenario.kind == "credentials":
+    if not scenario.has_loss:
         return times
     return {"data lost": scenario.loss, **times}
 
@@ -88,6 +94,11 @@ def summarize(drill: Drill) -> str:
     if drill.verdict == "passed":
         if [one.kind for one in drill.scenarios] == ["credentials"]:
             return _summarize_attempts(drill.scenarios[0])
+        if all(one.kind == "service" for one in drill.scenarios):
+            return (
+                "The bad deployment was seen from outside and rolled back within the objective, and the "
+                "service runs as before."
+            )
         many = len(drill.scenarios) > 1
         subject = "Each of the scenarios" if many else "The scenario"
         return (

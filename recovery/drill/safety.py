@@ -12,7 +12,7 @@ from recovery.drill.evidence import ScenarioKind
 from recovery.postgres.connection import is_same_database
 
 _NAME: Final = re.compile(
-    r"drill-(?:corruption|loss|replica|elsewhere|files|state|credentials)-(\d{8}t\d{6}z)-[0-9a-f]{4}"
+    r"drill-(?:corruption|loss|replica|elsewhere|files|state|credentials|service)-(\d{8}t\d{6}z)-[0-9a-f]{4}"
 )
 _TIME_FORMAT: Final = "%Y%m%dt%H%M%Sz"
 

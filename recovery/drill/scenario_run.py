@@ -38,6 +38,9 @@ _MILESTONE_MEANINGS: Final[dict[Milestone, str]] = {
     "first_query": "the first query that the application role was answered",
     "health": "the platform's health answered 200 on the recovered database",
     "verified": "everything was compared and every assertion asked",
+    "detected": "its monitor saw the service down",
+    "paged": "the pager had an incident of that monitor",
+    "rolled_back": "the host had the former deployment in use again",
 }
 
 
@@ -86,6 +89,7 @@ class ScenarioRun:
         stores: tuple[StoreName, ...],
         threat: str,
         loss_objective_seconds: float,
+        service: str = "",
         on_progress: OnProgress = lambda _: None,
     ) -> None:
         self.kind: ScenarioKind = kind
@@ -102,11 +106,12 @@ class ScenarioRun:
         self.teardown: tuple[TeardownResult, ...] = ()
         self.not_tested: list[UntestedScope] = []
         self.deviations: list[str] = []
-        self.not_measured: tuple[Literal["health"], ...] = ()
+        self.not_measured: tuple[Literal["health", "paged"], ...] = ()
         self.attempts: list[CallAttempt] = []
         self.afterwards: list[CopyAfterwards] = []
         self.errors: list[str] = []
         self._stores: tuple[StoreName, ...] = stores
+        self._service = service
         self._threat = threat
         self._loss_objective = loss_objective_seconds
 
@@ -115,11 +120,12 @@ class ScenarioRun:
         self.clock = RecoveryClock(self.on_progress)
         self.incident = incident or self.clock.declared
 
-    def milestone(self, milestone: Milestone, objective_seconds: float) -> None:
+    def milestone(self, milestone: Milestone, objective_seconds: float, *, how: str = "") -> None:
+        """Measure the time until now; `how` says what happened, where that is another than usually."""
         self.times[milestone] = Measurement(
             seconds=self.clock.seconds(),
             objective_seconds=objective_seconds,
-            how=_MILESTONE_MEANINGS[milestone],
+            how=how or _MILESTONE_MEANINGS[milestone],
         )
 
     def count_loss_from_snapshot(self) -> None:
@@ -180,6 +186,7 @@ class ScenarioRun:
         return Scenario(
             kind=self.kind,
             stores=self._stores,
+            service=self._service,
             threat=self._threat,
             incident=self.incident,
             declared=self.clock.declared,

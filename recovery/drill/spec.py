@@ -121,4 +121,14 @@ NOT_COVERED: Final[dict[ScenarioKind, tuple[UntestedScope, ...]]] = {
             why="no call of an API stands for them",
         ),
     ),
+    "service": (
+        UntestedScope(
+            what="people: who answers the page, and how fast they decide",
+            why="the rollback follows the page at once",
+        ),
+        UntestedScope(
+            what="production itself",
+            why="the drill takes a service down, and never runs there",
+        ),
+    ),
 }

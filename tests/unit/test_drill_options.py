@@ -12,6 +12,7 @@ from cli.drill import drill
 from cli.drill_session import open_drill_folder
 from cli.receiving_stack import choose_receivers
 from cli.restore import restore
+from cli.service_drill import choose_services
 from core.failure import Failure
 from core.state_folder import HOME_VARIABLE
 from engine.stack_file import CHECKOUT
@@ -30,6 +31,13 @@ NOW = datetime.now(UTC)
         ("files", {"at_random": True, "at": NOW}, "--random excludes --at and --backup"),
         ("corruption", {"at": NOW + timedelta(hours=1)}, "is in the future"),
         ("all", {"into": "staging"}, "--into names the stack that a database is restored into"),
+        ("loss", {"service": "backend"}, "--service and --deployment are of a drilled service"),
+        ("service", {"store": "database"}, "The drill of a service recovers no store"),
+        ("service", {"stack": "prod"}, "never runs at production, and nothing was changed"),
+        ("service", {"stack": "prod", "on_twin": True}, "never runs at production"),
+        ("service", {"stack": "staging", "on_twin": True}, "do not run on the twin"),
+        ("service", {"stack": "staging"}, "staging has no service that can be drilled"),
+        ("service", {"service": "frontend"}, "has no service frontend that can be drilled(?s:.*)Vercel"),
         ("files", {"into": "staging"}, "--into names the stack that a database is restored into"),
         ("files", {"at": (NOW + timedelta(hours=1)).replace(tzinfo=None)}, "is in the future"),
     ],
@@ -85,6 +93,37 @@ def test_a_drill_into_a_stack_that_may_not_be_replaced_is_refused_before_anythin
     with pytest.raises(Failure, match=f"{message}(?s:.*)Next: "):
         choose_receivers(find_target(into, on_twin=False), source, store)
     assert choose_receivers(find_target("other", on_twin=False), source, "all") == ("database",)
+
+
+def test_a_service_that_production_runs_is_not_taken_down_under_another_stacks_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copy(CHECKOUT / "Pulumi.prod.yaml", tmp_path)
+    shutil.copy(CHECKOUT / "Pulumi.staging.yaml", tmp_path)
+    monkeypatch.setattr("engine.stack_file.CHECKOUT", tmp_path)
+    production = yaml.safe_load((CHECKOUT / "Pulumi.prod.yaml").read_text())["config"]["bulwark:services"]
+    content = yaml.safe_load((CHECKOUT / "Pulumi.staging.yaml").read_text())
+    for shared in ({"host": production["backend"]["host"]}, {"url": production["backend"]["url"]}):
+        services = yaml.safe_load((CHECKOUT / "Pulumi.staging.yaml").read_text())["config"][
+            "bulwark:services"
+        ]
+        services["backend"] |= shared
+        content["config"]["bulwark:services"] = services
+        (tmp_path / "Pulumi.staging.yaml").write_text(yaml.safe_dump(content))
+        with pytest.raises(
+            Failure, match="names a service of prod, which is production; nothing was changed"
+        ):
+            choose_services(find_target("staging", on_twin=False), "backend", "some-id")
+    services["backend"] |= {
+        "url": "https://api.staging.example.com",
+        "host": {**production["backend"]["host"], "service": "0f0d8e6b-7a11-4e0c-9a52-5c4f6d1e3b7a"},
+    }
+    services["backend"]["host"].pop("database", None)
+    (tmp_path / "Pulumi.staging.yaml").write_text(yaml.safe_dump(content))
+    staging = find_target("staging", on_twin=False)
+    with pytest.raises(Failure, match="At a real host the drill makes no deployment"):
+        choose_services(staging, "backend", "")
+    assert [one.name for one in choose_services(staging, "backend", "some-id")] == ["backend"]
 
 
 def test_a_twin_has_one_drill_at_a_time_of_whatever_stack(
