@@ -411,7 +411,7 @@ class VendorTarget(StackTarget):
     def deploy_bad(self, service: str, commit: str) -> str:
         raise Failure(
             f"The commit {commit} of {service} can't be deployed at a real host by this.",
-            "name a deployment there that does not start: --deployment ID.",
+            "name a deployment there that starts and is not healthy: --deployment ID.",
         )
 
     def engine_environment(self) -> dict[str, str]:
