@@ -163,7 +163,7 @@ def drill(
         in_place: Of `corruption`: rehearse the runbook's restore in place too. The drill's branch, which it
             has damaged, is set back by the vendor to the same instant, measured and compared.
         service: Of `service`: take down only the service of this name; without it each that can be.
-        deployment: Of `service`: id of the bad deployment, which has run before: it starts, and is not healthy.
+        deployment: Of `service`: id of the bad deployment, which ran before: it starts, and is not healthy.
             The twin makes one itself.
         evidence: Write the evidence into this file, and not into the vault; `drills --add` puts it there.
         clean: Only remove what interrupted drills have left, with `into` on that stack's servers too.

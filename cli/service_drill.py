@@ -75,8 +75,8 @@ def choose_services(target: StackTarget, name: str, deployment: str) -> list[Wat
     if target.location == "vendors" and not deployment:
         raise Failure(
             "At a real host the drill makes no deployment.",
-            "deploy a commit there that starts and is not healthy, roll it back, and name its id: --service NAME "
-            "--deployment ID.",
+            "deploy a commit there that starts and is not healthy, roll it back, and name its id: "
+            "--service NAME --deployment ID.",
         )
     if deployment and len(known) > 1:
         raise Failure("A deployment is of one service.", "name the service: --service NAME.")

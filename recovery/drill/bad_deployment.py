@@ -119,7 +119,7 @@ def drill(
         "service",
         stores=(),
         service=service.name,
-        threat="A deployment does not start, and everybody who uses the service gets an error.",
+        threat="A deployment does not work, and everybody who uses the service gets an error.",
         loss_objective_seconds=limits.loss_objective,
         on_progress=on_progress,
     )

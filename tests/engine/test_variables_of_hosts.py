@@ -1,12 +1,14 @@
 """What the stack declares at a host reaches the program that runs there: its errors arrive at Sentry."""
 
+import signal
 from contextlib import closing
+from pathlib import Path
 from typing import Final
 
 import httpx
 import pytest
-from fast_twin import FastTwin, find_host
-from interrupted_process import LOOK_SECONDS, wait_until
+from fast_twin import SPEED, FastTwin, find_host
+from interrupted_process import LOOK_SECONDS, RunningCommand, wait_until
 
 from twin.host.deployed_service import DeployedService
 from twin.host.tls import tls_context
@@ -91,18 +93,7 @@ def test_a_deployment_has_its_databases_address_and_its_commit(fast_twin: FastTw
     assert "ciphertext" in collection["outputs"]["variables"]
 
 
-def wait_for_monitor(fast_twin: FastTwin, status: str) -> None:
-    """Wait until UptimeRobot sees the backend's health so."""
-    monitor = f"uptimerobot:{fast_twin.resource('uptime-backend-health')['id']}"
-
-    def is_seen() -> bool:
-        with closing(VendorStore(fast_twin.installation.home.vendors)) as store:
-            return (store.get("twin", "watch", monitor) or {}).get("status") == status
-
-    wait_until(is_seen, _PATIENCE_SECONDS, f"the monitor {status}", every=LOOK_SECONDS)
-
-
-def test_a_bad_deployment_is_noticed_and_rolled_back_by_its_id(fast_twin: FastTwin) -> None:
+def test_a_bad_deployment_is_rolled_back_by_its_id(fast_twin: FastTwin) -> None:
     home, place = fast_twin.installation.home, find_host(fast_twin, "backend")
     port = home.port("platform-backend")
     good = DeployedService.read(home, port)
@@ -116,13 +107,38 @@ def test_a_bad_deployment_is_noticed_and_rolled_back_by_its_id(fast_twin: FastTw
             assert "Nothing was changed." in looked.text
             other = fast_twin.bulwark(*words, "--confirm", "local/frontend")
             assert other.code == 1, other.text
-            wait_for_monitor(fast_twin, "DOWN")
             assert DeployedService.read(home, port) != good
             carried_out = fast_twin.bulwark(*words, "--confirm", "local/backend", "--json")
             assert carried_out.code == 0, carried_out.text
             assert carried_out.json["record"]["outcome"] == "carried out"
             assert DeployedService.read(home, port) == good
-            wait_for_monitor(fast_twin, "UP")
         finally:
             if DeployedService.read(home, port) != good:
                 railway.roll_back(good.deployment)
+
+
+def test_a_drill_of_a_service_that_was_killed_is_put_back_by_the_next_which_measures_the_outage(
+    fast_twin: FastTwin, tmp_path: Path
+) -> None:
+    home = fast_twin.installation.home
+    port = home.port("platform-backend")
+    good = DeployedService.read(home, port)
+    assert good
+
+    def is_down() -> bool:
+        running = DeployedService.read(home, port)
+        return run.has_ended() or (running is not None and not running.starts)
+
+    words = ("drill", "service", "--evidence", str(tmp_path / "evidence.json"))
+    run = RunningCommand(fast_twin.installation, *words, BULWARK_TWIN_SPEED=str(SPEED))
+    wait_until(is_down, 60, "the bad deployment")
+    assert not run.has_ended(), run.text
+    run.signal(signal.SIGKILL)
+    run.wait()
+    ended = fast_twin.bulwark(*words, "--json")
+    [scenario] = ended.json["scenarios"]
+    assert (ended.code, scenario["faults"]) == (0, []), ended.text[-3_000:]
+    assert any(f"(rolled back to {good.deployment})" in line for line in ended.json["leftovers"])
+    assert scenario["negative_control"]["found"] == ["the address: HTTP 502", "the monitor: DOWN"]
+    assert scenario["times"]["paged"]["met"]
+    assert DeployedService.read(home, port) == good
