@@ -37,6 +37,8 @@ _POLL_SECONDS: Final = 10.0
 """UptimeRobot answers a free account ten requests a minute."""
 
 _POLL_SECONDS_ON_TWIN: Final = 0.2
+_CLOCKS_DIFFER: Final = timedelta(minutes=5)
+"""How far the clock of a vendor may be behind this machine's."""
 
 
 @dataclass(frozen=True)
@@ -241,14 +243,15 @@ class HostedService:
             else f"no channel of {service.check.severity} is at PagerDuty, which can be asked"
         )
         self._began = datetime.now(UTC)
+        self._known_pages = set[str]()
 
     def find_deployment(self) -> str:
         active = read_service(self._access.context, self.name).active
         return active.id if active else ""
 
     def deploy_bad(self) -> str:
-        # PagerDuty tells the whole second.
-        self._began = datetime.now(UTC).replace(microsecond=0)
+        # By its ids, and not by the time: the clocks differ.
+        self._known_pages = set() if self.unpaged else {one.id for one in self._list_pages()}
         context = self._access.context
         if self._deployment:
             start_deployment(context, self.name, self._deployment)
@@ -276,20 +279,19 @@ class HostedService:
         return "" if monitor.status == "UP" else printable(monitor.status)
 
     def find_page(self) -> ServicePage | None:
-        api = self._access.apis.pagerduty
-        services = {one.id for one in pagerduty.list_collection(api, "services") if one.name in self._pagers}
-        name = self._find_monitor().friendlyName
-        found = [
-            incident
-            for incident in pagerduty.list_incidents(api, since=self._began - timedelta(minutes=1))
-            if incident.service.id in services
-            and incident.created_at >= self._began
-            and name in incident.title
-        ]
+        found = [incident for incident in self._list_pages() if incident.id not in self._known_pages]
         if not found:
             return None
         newest = max(found, key=lambda incident: incident.created_at)
         return ServicePage(printable(newest.id), printable(newest.title), newest.status != "resolved")
+
+    def _list_pages(self) -> list[pagerduty.PagerDutyIncident]:
+        """Return the incidents of the monitor since shortly before the drill."""
+        api = self._access.apis.pagerduty
+        services = {one.id for one in pagerduty.list_collection(api, "services") if one.name in self._pagers}
+        name = self._find_monitor().friendlyName
+        listed = pagerduty.list_incidents(api, since=self._began - _CLOCKS_DIFFER)
+        return [one for one in listed if one.service.id in services and name in one.title]
 
     def _find_monitor(self) -> uptimerobot.LiveMonitor:
         address = self._service.address.rstrip("/")

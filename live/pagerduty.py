@@ -62,7 +62,7 @@ class _IncidentPage(BaseModel):
 
 
 def list_incidents(api: Api, *, since: datetime) -> list[PagerDutyIncident]:
-    """Return the incidents since a moment, of any status; the vendor's twin tells older ones as well."""
+    """Return the incidents since a moment, of any status."""
     query = {"since": f"{since.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"}
     pages = api.list_pages(_IncidentPage, "/incidents", _next_page, **query)
     return [incident for page in pages for incident in page.incidents]

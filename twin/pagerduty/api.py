@@ -1,6 +1,7 @@
 """PagerDuty's REST API over its model. Source: developer.pagerduty.com, and its provider's client."""
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any, Final
 
 from starlette.requests import Request
@@ -116,9 +117,12 @@ def _integration_routes(model: PagerDutyAccount) -> Iterable[ApiRoute]:
 
 def _incident_routes(model: PagerDutyAccount, incidents: Incidents) -> Iterable[ApiRoute]:
     def list_(request: ApiRequest) -> Response:
+        # Of a month without it; the twin has not been there as long.
+        since = datetime.fromisoformat(request.query.get("since") or "1970-01-01T00:00:00Z").timestamp()
         rows = [
             incident_to_json(model, number, incident)
             for number, incident in model.list_objects("incident").items()
+            if incident["opened"] >= since
         ]
         return _page(request, "incidents", rows)
 
