@@ -147,7 +147,7 @@ def drill_services(
                 objectives.critical_recovery_time_minutes if critical else objectives.recovery_time_minutes
             )
             yield bad_deployment.drill(
-                HostedService(access, one, deployment),
+                DrilledRailwayService(access, one, deployment),
                 folder,
                 limits=OutageLimits(
                     objective=minutes * 60,
@@ -224,7 +224,7 @@ def _open(target: StackTarget, journal: ResponseJournal, on_progress: OnProgress
         yield _Access(context, apis, client, journal, on_progress)
 
 
-class HostedService:
+class DrilledRailwayService:
     """A service at Railway that UptimeRobot watches and whose outage PagerDuty is told."""
 
     host = "Railway"
