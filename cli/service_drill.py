@@ -141,20 +141,20 @@ def drill_services(
     chosen = choose_services(target, service, deployment)
     objectives = target.settings.platform.objectives
     with _open(target, journal, on_progress) as access:
-        for one in chosen:
-            critical = one.settings.critical
+        for watched in chosen:
+            critical = watched.settings.critical
             minutes = (
                 objectives.critical_recovery_time_minutes if critical else objectives.recovery_time_minutes
             )
             yield bad_deployment.drill(
-                DrilledRailwayService(access, one, deployment),
+                DrilledRailwayService(access, watched, deployment),
                 folder,
                 limits=OutageLimits(
                     objective=minutes * 60,
                     loss_objective=objectives.independent_recovery_point_hours * 3600,
                     poll=_POLL_SECONDS_ON_TWIN if target.location == "twin" else _POLL_SECONDS,
                 ),
-                on_progress=lambda phase, name=one.name: on_progress(f"{name}: {phase}"),
+                on_progress=lambda phase, name=watched.name: on_progress(f"{name}: {phase}"),
             )
 
 
@@ -184,7 +184,7 @@ def put_back(target: StackTarget, folder: Path, journal: ResponseJournal) -> Ite
 
 
 @dataclass(frozen=True)
-class _Access:
+class _ServiceAccess:
     """What the services of a stack are asked, and rolled back, by."""
 
     context: RespondContext
@@ -216,12 +216,14 @@ class _Access:
 
 
 @contextmanager
-def _open(target: StackTarget, journal: ResponseJournal, on_progress: OnProgress) -> Generator[_Access]:
+def _open(
+    target: StackTarget, journal: ResponseJournal, on_progress: OnProgress
+) -> Generator[_ServiceAccess]:
     session.set_environment(target, runs_program=False)
     context = RespondContext(target, {}, os.environ)
     client = httpx.Client(timeout=_ANSWER_SECONDS, trust_env=target.uses_proxies, verify=target.tls_context())
     with client, open_apis(target, os.environ) as apis:
-        yield _Access(context, apis, client, journal, on_progress)
+        yield _ServiceAccess(context, apis, client, journal, on_progress)
 
 
 class DrilledRailwayService:
@@ -229,7 +231,7 @@ class DrilledRailwayService:
 
     host = "Railway"
 
-    def __init__(self, access: _Access, service: WatchedService, deployment: str) -> None:
+    def __init__(self, access: _ServiceAccess, service: WatchedService, deployment: str) -> None:
         """Take the id of the bad deployment; without one the twin makes it, of a new commit."""
         self._access, self._service, self._deployment = access, service, deployment
         self.name = service.name
