@@ -35,15 +35,21 @@ def twin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Twin]:
         backend, frontend = hosts["backend"], hosts["frontend"]
         assert backend.type == "railway"
         assert frontend.type == "vercel"
-        railway, vercel = Railway(twin.home), Vercel(twin.home)
-        place = (backend.service, backend.environment)
-        railway.add_service(*place, backend.project, name="backend", port=BACKEND)
-        vercel.add_project(frontend.project, frontend.team, name="frontend", port=FRONTEND)
-        railway.deploy(*place, commit="good")
-        railway.deploy(*place, commit="bad", starts=False)
-        vercel.deploy(frontend.project, commit="good")
-        vercel.deploy(frontend.project, commit="bad", starts=False)
+        Railway(twin.home).add_service(
+            backend.service, backend.environment, backend.project, name="backend", port=BACKEND
+        )
+        Vercel(twin.home).add_project(frontend.project, frontend.team, name="frontend", port=FRONTEND)
         yield twin
+
+
+def deploy(twin: Twin, commit: str, *, starts: bool = True) -> None:
+    """Deploy a commit at both hosts."""
+    hosts = read_settings().hosts
+    backend, frontend = hosts["backend"], hosts["frontend"]
+    assert backend.type == "railway"
+    assert frontend.type == "vercel"
+    Railway(twin.home).deploy(backend.service, backend.environment, commit=commit, starts=starts)
+    Vercel(twin.home).deploy(frontend.project, commit=commit, starts=starts)
 
 
 def context(twin: Twin, **host: str) -> RespondContext:
@@ -83,6 +89,8 @@ def carry_out(plan: ResponsePlan) -> None:
 def test_a_bad_deployment_is_rolled_back_once_and_its_fix_is_deployed(
     twin: Twin, service: str, vendor: str, port: int
 ) -> None:
+    deploy(twin, "good")
+    deploy(twin, "bad", starts=False)
     good = find(twin, vendor, "good")
     with pytest.raises(Failure, match="needs the deployment") as asked:
         roll_back(twin, service, "")
@@ -101,10 +109,9 @@ def test_a_bad_deployment_is_rolled_back_once_and_its_fix_is_deployed(
 
 
 def test_an_answer_that_is_lost_does_not_roll_back_twice(twin: Twin, monkeypatch: pytest.MonkeyPatch) -> None:
-    host = read_settings().hosts["backend"]
-    assert host.type == "railway"
-    railway, calls = Railway(twin.home), list[str]()
-    railway.deploy(host.service, host.environment, commit="worse", starts=False)
+    deploy(twin, "good")
+    deploy(twin, "worse", starts=False)
+    calls = list[str]()
     original = Railway.roll_back
 
     def lose(model: Railway, identifier: str) -> None:
@@ -122,6 +129,8 @@ def test_an_answer_that_is_lost_does_not_roll_back_twice(twin: Twin, monkeypatch
 
 
 def test_what_never_ran_or_is_another_services_is_refused(twin: Twin) -> None:
+    deploy(twin, "bad", starts=False)
+    deploy(twin, "good")
     with pytest.raises(Failure, match="can't roll back to"):
         roll_back(twin, "backend", find(twin, "railway", "bad"))
     with pytest.raises(Failure, match="no deployment of this service"):
@@ -131,6 +140,7 @@ def test_what_never_ran_or_is_another_services_is_refused(twin: Twin) -> None:
 
 
 def test_a_project_that_is_not_the_declared_one_is_refused(twin: Twin) -> None:
+    deploy(twin, "good")
     other = context(twin, project="00000000-0000-4000-8000-000000000000")
     options = StepOptions(deployment=find(twin, "railway", "good"))
     for step in (ROLL_BACK, REDEPLOY):
