@@ -430,7 +430,7 @@ def _assess_quotas(health: Health) -> Iterator[HealthFinding]:
         what = f"{quota.database} has used {describe_quota(quota)}"
         yield HealthFinding(
             level="attention" if quota.share < QUOTA_WRONG else "wrong",
-            what=f"{what}{end}; at the limit Neon suspends it",
+            what=f"{what}; at the limit Neon suspends it{end}",
             next_step=f"raise its `quota` in Pulumi.{health.stack}.yaml; then ./bulwark up {health.option}",
         )
 

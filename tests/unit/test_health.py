@@ -210,8 +210,8 @@ CASES: dict[str, tuple[Callable[[], Health], str, str]] = {
     "a quota that fills up": (
         lambda: health(quotas=quotas(0.7)),
         "attention",
-        "database has used 70 % of its compute time (1,050 h of 1,500 h) until 2030-02-01; at the limit Neon "
-        "suspends it",
+        "database has used 70 % of its compute time (1,050 h of 1,500 h); at the limit Neon suspends "
+        "it until 2030-02-01",
     ),
     "a quota that is nearly used up": (
         lambda: health(quotas=quotas(stored=0.9)),
