@@ -21,7 +21,8 @@ _COLUMNS: Final[dict[Milestone, str]] = {
 
 def print_outages(console: Console, scenarios: Iterable[Scenario]) -> None:
     """Print one line for each service: the times from the bad deployment, against the objective."""
-    table = Table("service", *_COLUMNS.values(), "objective", "verdict")
+    # A terminal of 80 columns has no room for lines between these.
+    table = Table("service", *_COLUMNS.values(), "objective", "verdict", box=None, padding=(0, 1, 0, 0))
     for scenario in scenarios:
         colour = "green" if scenario.verdict == "passed" else "red"
         objective = next((one.objective_seconds for one in scenario.times.values()), None)
