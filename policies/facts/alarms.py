@@ -8,6 +8,7 @@ from core.event_patterns import EventPatternError, matches_event, parse_pattern
 from policies.facts.failure_domain import FailureDomain
 from policies.facts.guards import find_exempt, judge_exempt
 from policies.facts.iam_documents import read_statements
+from policies.facts.kms_keys import KmsKeys
 from policies.framework.messages import Message, message, number, unknown_value
 from policies.framework.property_values import Absent, Known, Unknown
 from policies.framework.stack import PolicyStack, Resource
@@ -31,6 +32,7 @@ _TOPIC_ACTIONS: Final[tuple[LiteralString, ...]] = (
     "sns:SetTopicAttributes",
 )
 _EVENTS: Final = ("Service", "events.amazonaws.com")
+_KEY_USES: Final = ("kms:Decrypt", "kms:GenerateDataKey")
 
 
 @dataclass(frozen=True)
@@ -147,6 +149,7 @@ def judge_topic(topic: Resource, stack: PolicyStack, *, least: float, root_may: 
             topic=topic,
             least=number(least),
         )
+    yield from _judge_key(topic, stack)
     statements, unreadable = read_statements(topic)
     yield from unreadable
     if unreadable:
@@ -163,6 +166,27 @@ def judge_topic(topic: Resource, stack: PolicyStack, *, least: float, root_may: 
             yield message("{topic} does not deny " + action + " to all but named roles", topic=topic)
         exempt.update(dict.fromkeys(arns or ()))
     yield from judge_exempt(exempt, stack, root_may=root_may)
+
+
+def _judge_key(topic: Resource, stack: PolicyStack) -> Iterator[Message]:
+    """Yield why EventBridge can't use the key of a topic: then it publishes nothing, and no one hears."""
+    keys, key_id = stack.view(KmsKeys), topic.at("kmsMasterKeyId")
+    if isinstance(key_id, Absent):
+        return
+    found = keys.resolve(topic, "kmsMasterKeyId", key_id)
+    if isinstance(key_id, Unknown) and not found:
+        yield unknown_value(topic, "kmsMasterKeyId")
+    elif not found:
+        yield message("{topic} is encrypted with a key that takes nothing from EventBridge", topic=topic)
+    for key in found:
+        for policy in keys.policies_of(key) or [key]:
+            statements, unreadable = read_statements(policy)
+            yield from unreadable
+            if not unreadable and not all(
+                any(one.allows and one.covers_action(use) and _EVENTS in one.principals for one in statements)
+                for use in _KEY_USES
+            ):
+                yield message("{key} of {topic} takes nothing from EventBridge", key=key, topic=topic)
 
 
 def _tells(subscription: Resource) -> bool:

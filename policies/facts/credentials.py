@@ -1,9 +1,11 @@
 """Inputs and outputs of resources that are credentials."""
 
+from collections.abc import Iterable
 from functools import cache
 from typing import Final, LiteralString
 
-from policies.facts.resource_types import read_secrets, split_token
+from policies.facts.resource_types import TypeClass, classify, read_secrets, split_token
+from policies.framework.stack import Resource
 
 _PROVIDERS: Final = "pulumi:providers:"
 _AWS_PROVIDERS: Final = ("accessKey", "secretKey", "token")
@@ -45,6 +47,15 @@ def secret_inputs(token: str) -> tuple[str, ...]:
         package = token.removeprefix(_PROVIDERS)
     marked = read_secrets(package).get(name, ())
     return tuple(dict.fromkeys((*SECRET_INPUTS.get(token, ()), *marked)))
+
+
+_WITH_PASSWORD: Final = "neon:index/role:Role"  # noqa: S105 - a type, no secret
+"""It is no credential that lives on its own (policies/types), and its password is one."""
+
+
+def makes_credential(sources: Iterable[Resource]) -> bool:
+    """Tell whether a value is made of a resource that is there for a key, a token or a password."""
+    return any(one.type == _WITH_PASSWORD or classify(one.type) is TypeClass.CREDENTIAL for one in sources)
 
 
 SECRET_OUTPUTS: Final[dict[str, tuple[LiteralString, ...]]] = {

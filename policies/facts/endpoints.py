@@ -178,6 +178,11 @@ def judge_by_monitor(
     return judge
 
 
+def asks_for_another_host(headers: PropertyValue) -> bool:
+    """Tell whether headers of a probe name a host: what answers then is not what its URL says."""
+    return any(name.strip().lower() == "host" for name in headers.items())
+
+
 @cache
 def address_of(url: str) -> EndpointAddress | None:
     """Return the address of an http or https URL; None for any other text."""

@@ -17,6 +17,14 @@ _HOLDS_SECRET: Final = re.compile(
 )
 """In the names of variables whose values let somebody in."""
 
+_PRIVATE: Final = re.compile(
+    r"SECRET|PASSW(OR)?D|CREDENTIAL|PRIVATE|SALT|SERVICE_ROLE"
+    r"|(DATABASE|DB|REDIS|MONGO(DB)?|POSTGRES(QL)?|AMQP|CONNECTION)_?(URL|URI|STRING)"
+)
+
+_PUBLIC: Final = ("EXPO_PUBLIC_", "GATSBY_", "NEXT_PUBLIC_", "NUXT_PUBLIC_", "PUBLIC_", "REACT_APP_", "VITE_")
+"""Prefixes of variables that build tools write into scripts for browsers and apps."""
+
 
 @dataclass(frozen=True)
 class DeclaredVariable:
@@ -28,6 +36,16 @@ class DeclaredVariable:
 
     name: PropertyValue
     value: PropertyValue
+
+    @property
+    def is_private(self) -> bool:
+        """Whether its name says that no visitor may have its value; keys may be made for browsers."""
+        return isinstance(self.name, Known) and bool(_PRIVATE.search(str(self.name.value).upper()))
+
+    @property
+    def is_public(self) -> bool:
+        """Whether a build tool writes its value into what every visitor gets."""
+        return isinstance(self.name, Known) and str(self.name.value).upper().startswith(_PUBLIC)
 
     @property
     def holds_secret(self) -> bool:
@@ -54,6 +72,17 @@ def variables_below(component: Resource, stack: PolicyStack) -> list[DeclaredVar
         if component in stack.ancestors(resource)
         for variable in list_variables(resource)
     ]
+
+
+def is_for_production(variable: DeclaredVariable) -> bool:
+    """Tell whether a variable is set where a service runs: Vercel may keep it to previews, or to a branch."""
+    resource = variable.resource
+    if resource.type != PROJECT_VARIABLE:
+        return True
+    targets = resource.at("targets")
+    return isinstance(resource.at("gitBranch"), Absent) and (
+        Known("production") in targets.each() or isinstance(targets, Unknown)
+    )
 
 
 def is_named(variable: DeclaredVariable, ending: str) -> bool:

@@ -60,6 +60,17 @@ class KmsKeys:
         names = [alias.at("name") for alias, keys in self._aliased.items() if key in keys]
         return [str(name.value) for name in names if isinstance(name, Known)]
 
+    def find_rivals(self, key: Resource) -> list[Resource]:
+        """Return the aliases that have a name of one of a key's, in its region, and don't lead to it."""
+        here, names = FailureDomain.of(key, self._stack), self.aliases_of(key)
+        return [
+            alias
+            for alias, keys in self._aliased.items()
+            if key not in keys
+            and any(alias.at("name") == Known(name) for name in names)
+            and _same_place(here, FailureDomain.of(alias, self._stack))
+        ]
+
     def replicas_of(self, key: Resource) -> list[Resource]:
         """Return the keys of other regions with the same material, each with a policy of its own."""
         return [
@@ -81,6 +92,10 @@ class KmsKeys:
             for key in self.resolve(part, name, key_id_of(rule))
         )
         return list(dict.fromkeys(keys))
+
+
+def _same_place(left: FailureDomain, right: FailureDomain) -> bool:
+    return left.account == right.account and left.region == right.region
 
 
 def encryption_rules(bucket: Resource, stack: PolicyStack) -> list[tuple[Resource, str, PropertyValue]]:

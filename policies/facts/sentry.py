@@ -116,6 +116,15 @@ class SentryProjects:
         return self._undecided.get(token, [])
 
 
+def events_per_minute(key: Resource) -> float | None:
+    """Return how many events a key lets in at most; None without a limit, or one that is not known."""
+    match key.at("rateLimitCount"), key.at("rateLimitWindow"):
+        case Known(float(count)), Known(float(seconds)) if seconds > 0:
+            return count * 60 / seconds
+        case _:
+            return None
+
+
 def judge_environment(watching: Resource, stack: PolicyStack) -> list[Message]:
     """Return why an alert or a monitor looks at another environment than the program says it is."""
     bound = watching.at("environment")

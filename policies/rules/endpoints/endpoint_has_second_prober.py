@@ -6,7 +6,7 @@ from typing import Final
 
 from pulumi_policy import Severity
 
-from policies.facts.endpoints import Endpoint, Endpoints, publishers
+from policies.facts.endpoints import Endpoint, Endpoints, asks_for_another_host, publishers
 from policies.facts.sentry import SentryAlerts
 from policies.framework.controls import Control
 from policies.framework.messages import Message, duration, message, number
@@ -47,6 +47,7 @@ def _check_probers(endpoint: Endpoint, stack: PolicyStack, most: timedelta) -> l
         [
             *expect(prober, "enabled", one_of(True), "must declare enabled true"),
             *_check_speed(prober, most),
+            *_check_headers(prober),
             *alerts.check_alerts(prober),
         ]
         for prober in endpoints.probers(endpoint)
@@ -54,6 +55,12 @@ def _check_probers(endpoint: Endpoint, stack: PolicyStack, most: timedelta) -> l
     return accept_any(
         alternatives, endpoints.undecided_probers or [message("no uptime monitor of Sentry looks at it")]
     )
+
+
+def _check_headers(prober: Resource) -> list[Message]:
+    if asks_for_another_host(prober.at("headers")):
+        return [message("{prober} asks another host by a header", prober=prober)]
+    return []
 
 
 def _check_speed(prober: Resource, most: timedelta) -> list[Message]:

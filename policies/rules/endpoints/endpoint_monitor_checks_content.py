@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from pulumi_policy import Severity
 
-from policies.facts.endpoints import Endpoint, judge_by_monitor, publishers
+from policies.facts.endpoints import Endpoint, asks_for_another_host, judge_by_monitor, publishers
 from policies.framework.controls import Control
 from policies.framework.messages import Message, message, unknown_value
 from policies.framework.property_values import Absent, Known, PropertyValue, Unknown
@@ -23,6 +23,8 @@ _GOOD_CODE: Final = re.compile(r"[23](\d\d|xx)", re.IGNORECASE)
 def _check_monitor(
     monitor: Resource, endpoint: Endpoint, _stack: PolicyStack, _limits: Parameters
 ) -> Iterator[Message]:
+    if asks_for_another_host(monitor.at("customHttpHeaders")):
+        yield message("{monitor} asks another host by a header", monitor=monitor)
     codes = monitor.at("successHttpResponseCodes").each()
     if not codes:
         yield message("{monitor} does not say which answers are good", monitor=monitor)

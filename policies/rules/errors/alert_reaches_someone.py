@@ -5,7 +5,16 @@ from typing import Final
 
 from pulumi_policy import Severity
 
-from policies.facts.sentry import ALERT, PAGERDUTY_SERVICE, TEAM, judge_environment
+from policies.facts.sentry import (
+    ALERT,
+    KEY,
+    PAGERDUTY_SERVICE,
+    PROJECT,
+    TEAM,
+    SentryProjects,
+    events_per_minute,
+    judge_environment,
+)
 from policies.framework.controls import Control
 from policies.framework.messages import Message, message, unknown_value
 from policies.framework.property_values import Absent, Known, PropertyValue, Unknown
@@ -43,6 +52,10 @@ _FREQUENCY: Final = number_parameter(
     looser="higher",
 )
 
+_COUNTS: Final = ("eventFrequencyCount", "eventUniqueUserFrequencyCount")
+_INTERVALS: Final = {"1m": 1, "5m": 5, "15m": 15, "1h": 60, "1d": 1_440, "1w": 10_080, "30d": 43_200}
+"""Sentry's name of an interval -> its minutes."""
+
 _FALLBACKS: Final = one_of("AllMembers", "ActiveMembers")
 
 
@@ -50,6 +63,7 @@ def _judge(alert: Resource, stack: PolicyStack, limits: Parameters) -> Iterator[
     yield from expect(alert, "enabled", one_of(True), "must declare enabled true")
     yield from _check_frequency(alert, limits[_FREQUENCY.name])
     yield from judge_environment(alert, stack)
+    yield from _check_counts(alert, stack)
     filters = alert.at("actionFilters").each()
     if not filters:
         yield message("it does nothing")
@@ -65,6 +79,23 @@ def _check_frequency(alert: Resource, most: float) -> list[Message]:
         return []
     problem = "keeps the next failure of an issue to itself for too long"
     return expect(alert, "frequencyMinutes", in_range(0, most), problem)
+
+
+def _check_counts(alert: Resource, stack: PolicyStack) -> Iterator[Message]:
+    """Yield which of its conditions waits for more events than its projects' keys let in."""
+    projects = [one for one in stack.dependencies(alert, "monitorIds") if one.type == PROJECT]
+    keys = [key for project in projects for key in stack.view(SentryProjects).parts(project, KEY)]
+    rates = [events_per_minute(key) for key in keys]
+    if not rates or None in rates:
+        return
+    most = sum(rate for rate in rates if rate is not None)
+    for action_filter in alert.at("actionFilters").each():
+        for condition in action_filter.at("conditions").each():
+            for kind in _COUNTS:
+                value, interval = condition.at(kind, "value"), condition.at(kind, "interval")
+                minutes = _INTERVALS.get(str(interval.value)) if isinstance(interval, Known) else None
+                if minutes and isinstance(value, Known) and not in_range(0, most * minutes)(value.value):
+                    yield message("it waits for more events than the keys of its projects let in")
 
 
 def _check_action(action: PropertyValue, alert: Resource, stack: PolicyStack) -> list[Message]:
@@ -107,13 +138,13 @@ def _check_target(settings: PropertyValue, name: str, alert: Resource, stack: Po
 
 RULE: Final = Rule(
     id="alert-reaches-someone",
-    title="Every Sentry alert is enabled and names whom it tells",
+    title="Every Sentry alert is enabled, names whom it tells, and waits for what can happen",
     violated="tells nobody",
     severity=Severity.HIGH,
     risk="Sentry sees the error, the missed backup or the outage, and keeps it to itself.",
     fix=(
         "Declare the alert enabled, and in each of its actionFilters an action with its target: a team's or "
-        "user's e-mail, a Slack channel, a PagerDuty service."
+        "user's e-mail, a Slack channel, a PagerDuty service. Let it wait for no more events than can come."
     ),
     controls=(Control.SOC_CC7_3, Control.SOC_CC7_4, Control.ISO_A_5_26, Control.NIST_IR_4, Control.CIS_17_2),
     subjects=of_type(ALERT),

@@ -14,6 +14,11 @@ from policies.framework.rule import Parameters, Rule, expect, in_range, of_type,
 from policies.framework.stack import PolicyStack, Resource
 
 _SHARES: Final = ("failure_rate(", "crash_rate(")
+_WHOLE: Final = frozenset(
+    {"is_transaction:true", "event.type:error", "event.type:default", "event.type:transaction"}
+)
+"""Terms of a query that say what is counted, and leave nothing of it out."""
+
 _ALMOST: Final = 0.99
 """Of all requests; more than all can't fail."""
 
@@ -23,7 +28,36 @@ def _judge(monitor: Resource, stack: PolicyStack, _limits: Parameters) -> Iterat
     yield from judge_environment(monitor, stack)
     if monitor.type == METRIC_MONITOR:
         yield from _check_thresholds(monitor)
+        yield from _check_query(monitor, stack)
     yield from stack.view(SentryAlerts).check_alerts(monitor)
+
+
+def _check_query(monitor: Resource, stack: PolicyStack) -> Iterator[Message]:
+    """Yield that it measures a part, and nothing measures the whole in the same way."""
+    query = monitor.at("query")
+    if isinstance(query, Unknown):
+        yield unknown_value(monitor, "query")
+    elif _narrows(monitor) and not any(
+        other.at("aggregate") == monitor.at("aggregate")
+        and _same_project(other, monitor, stack)
+        and not _narrows(other)
+        and other.at("enabled") == Known(value=True)
+        for other in stack.of_type(METRIC_MONITOR)
+    ):
+        yield message("{monitor} measures a part, and nothing measures the whole", monitor=monitor)
+
+
+def _narrows(monitor: Resource) -> bool:
+    query = monitor.at("query")
+    terms = str(query.value).split() if isinstance(query, Known) else []
+    return any(term.lower() not in _WHOLE for term in terms)
+
+
+def _same_project(left: Resource, right: Resource, stack: PolicyStack) -> bool:
+    projects = stack.dependencies(left, "project"), stack.dependencies(right, "project")
+    if any(projects):
+        return set(projects[0]) == set(projects[1])
+    return left.at("project") == right.at("project")
 
 
 def _check_thresholds(monitor: Resource) -> Iterator[Message]:

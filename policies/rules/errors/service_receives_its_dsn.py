@@ -6,7 +6,7 @@ from typing import Final
 from pulumi_policy import Severity
 
 from core.host_variables import SENTRY_DSN
-from policies.facts.hosts import DeclaredVariable, is_named, variables_below
+from policies.facts.hosts import DeclaredVariable, is_for_production, is_named, variables_below
 from policies.facts.sentry import KEY, PROJECT, SentryProjects
 from policies.framework.controls import Control
 from policies.framework.messages import Message, message, unknown_value
@@ -45,6 +45,8 @@ def _check_dsn(host: Resource, stack: PolicyStack, slug: Known) -> Iterator[Mess
 
 
 def _check_variable(variable: DeclaredVariable, keys: list[Resource], stack: PolicyStack) -> list[Message]:
+    if not is_for_production(variable):
+        return [message("its SENTRY_DSN is not set for production")]
     sources = stack.dependencies(variable.resource, variable.input)
     if isinstance(variable.name, Unknown):
         return [unknown_value(variable.resource, variable.input)]

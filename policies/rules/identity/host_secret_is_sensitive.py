@@ -5,6 +5,7 @@ from typing import Final
 
 from pulumi_policy import Severity
 
+from policies.facts.credentials import makes_credential
 from policies.facts.hosts import COLLECTION, PROJECT_VARIABLE, list_variables
 from policies.framework.controls import Control
 from policies.framework.messages import Message, message, number, unknown_value
@@ -13,10 +14,17 @@ from policies.framework.rule import Parameters, Rule, expect, of_type, one_of
 from policies.framework.stack import PolicyStack, Resource
 
 
-def _judge(resource: Resource, _stack: PolicyStack, _limits: Parameters) -> Iterable[Message]:
+def _judge(resource: Resource, stack: PolicyStack, _limits: Parameters) -> Iterable[Message]:
     variables = list(list_variables(resource))
     if any(isinstance(one.name, Unknown) for one in variables):
         yield unknown_value(resource, "key" if resource.type == PROJECT_VARIABLE else "variables")
+    alone = resource.type == PROJECT_VARIABLE  # a collection does not say which variable is made of what
+    made = alone and makes_credential(stack.dependencies(resource, "value"))
+    published = [one for one in variables if one.is_public and (one.is_private or made)]
+    if published:
+        yield message(
+            "{count} of its secrets are written into what visitors get", count=number(len(published))
+        )
     secrets = [one for one in variables if one.holds_secret]
     if resource.type == PROJECT_VARIABLE:
         if secrets:
@@ -33,13 +41,14 @@ def _judge(resource: Resource, _stack: PolicyStack, _limits: Parameters) -> Iter
 
 RULE: Final = Rule(
     id="host-secret-is-sensitive",
-    title="Every secret that a host is given is hidden there, and in the state",
+    title="Every secret that a host is given is hidden there, in the state, and from visitors",
     violated="gives a secret that can be read again",
     severity=Severity.HIGH,
     risk="Whoever may look at the project at the host, or at the state, reads the credential.",
     fix=(
-        "At Vercel declare sensitive true. At Railway give the value as pulumi.Output.secret(...), and "
-        "declare variables among the additional secret outputs."
+        "Give a secret no build tool's prefix, such as VITE_. At Vercel declare sensitive true. At Railway "
+        "give the value as pulumi.Output.secret(...), and declare variables among the additional secret "
+        "outputs."
     ),
     controls=(Control.NIST_IA_5_7, Control.ISO_A_5_17, Control.SOC_CC6_1),
     subjects=of_type(COLLECTION, PROJECT_VARIABLE),

@@ -8,7 +8,7 @@ from pulumi_policy import Severity
 
 from policies.framework.controls import Control
 from policies.framework.messages import Message, message, unknown_value
-from policies.framework.property_values import Known, PropertyValue, Unknown
+from policies.framework.property_values import Absent, Known, PropertyValue, Unknown
 from policies.framework.rule import Parameters, Rule, of_type
 from policies.framework.stack import PolicyStack, Resource
 
@@ -16,9 +16,11 @@ _AWS: Final = "pulumi:providers:aws"
 _HOSTS: Final = (".amazonaws.com", ".amazonaws.com.cn", ".api.aws")
 _SWITCHES: Final[tuple[tuple[LiteralString, LiteralString], ...]] = (
     ("insecure", "does not check the certificate of what it talks to"),
+    ("insecureTls", "does not check the certificate of what it talks to"),
     ("skipRequestingAccountId", "does not ask which account it works in"),
 )
 _ADDRESSES: Final[dict[str, LiteralString]] = {
+    "pulumi:providers:pagerduty": "apiUrlOverride",
     "pulumi:providers:sentry": "baseUrl",
     "pulumi:providers:uptimerobot": "apiUrl",
 }
@@ -26,10 +28,6 @@ _ADDRESSES: Final[dict[str, LiteralString]] = {
 
 
 def _judge(provider: Resource, _stack: PolicyStack, _limits: Parameters) -> Iterator[Message]:
-    if provider.type in _ADDRESSES:
-        name = _ADDRESSES[provider.type]
-        yield from _check(provider, name, provider.at(name), ())
-        return
     for switch, problem in _SWITCHES:
         match provider.at(switch):
             case Known(True | "true"):
@@ -38,6 +36,12 @@ def _judge(provider: Resource, _stack: PolicyStack, _limits: Parameters) -> Iter
                 yield unknown_value(provider, switch)
             case _:
                 pass
+    if provider.type in _ADDRESSES:
+        name = _ADDRESSES[provider.type]
+        yield from _check(provider, name, provider.at(name), ())
+        return
+    if not isinstance(provider.at("customCaBundle"), Absent):
+        yield message("it takes the certificates of an authority of somebody's own")
     for entry in provider.at("endpoints").each():
         if isinstance(entry, Unknown):
             yield unknown_value(provider, "endpoints")
@@ -68,7 +72,8 @@ RULE: Final = Rule(
     severity=Severity.CRITICAL,
     risk="Whoever answers in the vendor's place gets the secrets, and says that everything is as declared.",
     fix=(
-        "Leave out `endpoints` of other hosts, `insecure` and `skipRequestingAccountId`; give addresses of a "
+        "Leave out `endpoints` of other hosts, `insecure`, `insecureTls`, `customCaBundle` and "
+        "`skipRequestingAccountId`; give addresses of a "
         "service that you run yourself with https."
     ),
     controls=(Control.NIST_SC_8, Control.NIST_CM_2, Control.SOC_CC6_1, Control.ISO_A_8_9),

@@ -1,6 +1,7 @@
-"""A role to which a policy can be added by hand unnoticed is refused."""
+"""A role to which a policy can be added by hand unnoticed, or whose list removes one, is refused."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Final
 
 from pulumi_policy import Severity
@@ -9,22 +10,58 @@ from policies.facts.iam_documents import ROLE
 from policies.facts.iam_roles import Roles
 from policies.framework.controls import Control
 from policies.framework.messages import Message, message
-from policies.framework.property_values import Absent
+from policies.framework.property_values import Absent, Known, PropertyValue, Unknown
 from policies.framework.rule import Parameters, Rule, of_type
 from policies.framework.stack import PolicyStack, Resource
 
+
+@dataclass(frozen=True)
+class _List:
+    """The list of a role's inline or attached policies; whatever it lacks, the deployment removes."""
+
+    type: str
+    entries: str
+    """Its input with their names or ARNs."""
+
+    own: str
+    """The role's own input in place of it."""
+
+    listed_type: str
+    """Type of the resources that it is about."""
+
+    listed_name: str
+    """Their input that stands in the list."""
+
+
 _LISTS: Final = (
-    ("aws:iam/rolePoliciesExclusive:RolePoliciesExclusive", "inlinePolicies"),
-    ("aws:iam/rolePolicyAttachmentsExclusive:RolePolicyAttachmentsExclusive", "managedPolicyArns"),
+    _List(
+        "aws:iam/rolePoliciesExclusive:RolePoliciesExclusive",
+        "policyNames",
+        "inlinePolicies",
+        "aws:iam/rolePolicy:RolePolicy",
+        "name",
+    ),
+    _List(
+        "aws:iam/rolePolicyAttachmentsExclusive:RolePolicyAttachmentsExclusive",
+        "policyArns",
+        "managedPolicyArns",
+        "aws:iam/rolePolicyAttachment:RolePolicyAttachment",
+        "policyArn",
+    ),
 )
-"""Type of the list of a role's inline or attached policies, and the role's own input in place of it."""
 
 
 def _judge(role: Resource, stack: PolicyStack, _limits: Parameters) -> Iterable[Message]:
     roles = stack.view(Roles)
-    for kind, own in _LISTS:
-        listed = any(role in roles.find_named(one, "roleName") for one in stack.of_type(kind))
-        if not listed and isinstance(role.at(own), Absent):
+    for kind in _LISTS:
+        own = kind.own
+        lists = [one for one in stack.of_type(kind.type) if role in roles.find_named(one, "roleName")]
+        for policy in stack.of_type(kind.listed_type):
+            if role in roles.find_named(policy, "role") and any(
+                _leaves_out(one.at(kind.entries), policy.at(kind.listed_name)) for one in lists
+            ):
+                yield message("its list takes {policy} away again", policy=policy)
+        if not lists and isinstance(role.at(own), Absent):
             yield (
                 message("nothing lists its inline policies")
                 if own == "inlinePolicies"
@@ -32,10 +69,16 @@ def _judge(role: Resource, stack: PolicyStack, _limits: Parameters) -> Iterable[
             )
 
 
+def _leaves_out(entries: PropertyValue, name: PropertyValue) -> bool:
+    """Tell whether a list certainly lacks a policy: a name that is not known may be any."""
+    listed = entries.each()
+    return isinstance(name, Known) and Unknown() not in (entries, *listed) and name not in listed
+
+
 RULE: Final = Rule(
     id="role-policies-are-listed",
-    title="A policy that somebody gives a role by hand is noticed, and taken away again",
-    violated="keeps policies that nobody declared",
+    title="A role has the policies that are declared, and one that somebody adds by hand is taken away again",
+    violated="keeps policies that nobody declared, or loses one that is declared",
     severity=Severity.HIGH,
     risk="A policy of everything stays on a role for ever, while refresh says that nothing has drifted.",
     fix=(

@@ -7,7 +7,8 @@ from pulumi_policy import Severity
 
 from policies.facts.oncall import list_urgent_services
 from policies.framework.controls import Control
-from policies.framework.messages import Message
+from policies.framework.messages import Message, message, unknown_value
+from policies.framework.property_values import Absent, Known, PropertyValue, Unknown
 from policies.framework.rule import Parameters, Rule, expect, number_parameter, one_of
 from policies.framework.stack import PolicyStack, Resource
 
@@ -19,7 +20,21 @@ _MAXIMUM: Final = number_parameter(
 )
 
 
-def _judge(service: Resource, _stack: PolicyStack, limits: Parameters) -> Iterable[Message]:
+_WINDOW: Final = "pagerduty:index/maintenanceWindow:MaintenanceWindow"
+_OF_SERVICES: Final = (
+    "pagerduty:index/eventOrchestrationService:EventOrchestrationService",
+    "pagerduty:index/serviceEventRule:ServiceEventRule",
+)
+_OF_ALL: Final = (
+    "pagerduty:index/eventOrchestrationGlobal:EventOrchestrationGlobal",
+    "pagerduty:index/eventOrchestrationUnrouted:EventOrchestrationUnrouted",
+    "pagerduty:index/rulesetRule:RulesetRule",
+)
+_DROPPING: Final = ("dropEvent", "suppress", "suppresses", "suspend", "suspends")
+"""Actions on an event after which nobody is called, or later."""
+
+
+def _judge(service: Resource, stack: PolicyStack, limits: Parameters) -> Iterable[Message]:
     def wakes(seconds: Any) -> bool:
         is_number = isinstance(seconds, str) and seconds.isdecimal()
         return is_number and 0 < int(seconds) <= limits[_MAXIMUM.name] * 60
@@ -34,17 +49,66 @@ def _judge(service: Resource, _stack: PolicyStack, limits: Parameters) -> Iterab
     yield from expect(
         service, "acknowledgementTimeout", wakes, "must call again when an acknowledged incident stays open"
     )
+    match service.at("autoPauseNotificationsParameters", "enabled"):
+        case Absent() | Known(value=False):
+            pass
+        case Unknown():
+            yield unknown_value(service, "autoPauseNotificationsParameters")
+        case _:
+            yield message("it waits before it calls, for an incident that might end by itself")
+    yield from _check_others(service, stack)
+
+
+def _check_others(service: Resource, stack: PolicyStack) -> Iterable[Message]:
+    """Yield which other resources keep what happens from whoever is on call."""
+    for window in stack.of_type(_WINDOW):
+        if _is_about(window, service, stack):
+            yield message("{window} mutes it", window=window)
+    own = (one for one in stack.of_type(*_OF_SERVICES) if _is_about(one, service, stack))
+    for orchestration in (*own, *stack.of_type(*_OF_ALL)):
+        if _drops(orchestration.inputs):
+            yield message("{it} drops, pauses or closes some of its events", it=orchestration)
+
+
+def _is_about(resource: Resource, service: Resource, stack: PolicyStack) -> bool:
+    identifier = service.output("id")
+    named = isinstance(identifier, Known) and identifier in (
+        resource.at("service"),
+        *resource.at("services").each(),
+    )
+    return named or any(service in stack.dependencies(resource, name) for name in ("service", "services"))
+
+
+def _drops(value: PropertyValue) -> bool:
+    """Tell whether an action somewhere in an input takes an event from people, or may do so."""
+    return any(
+        (name in _DROPPING and _is_on(part))
+        or (name == "eventAction" and part == Known("resolve"))
+        or _drops(part)
+        for name, part in value.items().items()
+    ) or any(_drops(item) for item in value.each())
+
+
+def _is_on(value: PropertyValue) -> bool:
+    match value:
+        case Known(list()):
+            return any(_is_on(item.at("value")) for item in value.each())
+        case Known(given):
+            return bool(given)
+        case _:
+            return isinstance(value, Unknown)
 
 
 RULE: Final = Rule(
     id="page-lasts-until-resolved",
-    title="Every service of SEV1 at PagerDuty is urgent, calls again, and closes nothing by the clock",
+    title="Every service of SEV1 at PagerDuty is urgent, calls again, and keeps nothing back",
     violated="may fall silent while the outage goes on",
     severity=Severity.HIGH,
     risk="Low urgency is never escalated, and what closes itself, or was taken and forgotten, calls nobody.",
     fix=(
         'Set incidentUrgencyRule to constant and high, autoResolveTimeout to "null", and '
-        "acknowledgementTimeout to at most an hour, in seconds."
+        "acknowledgementTimeout to at most an hour, in seconds. Pause no notifications, and let no "
+        "maintenance window, event rule or orchestration take events away."
     ),
     controls=(Control.SOC_CC7_4, Control.NIST_IR_4, Control.ISO_A_5_26),
     subjects=list_urgent_services,

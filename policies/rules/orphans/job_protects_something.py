@@ -33,6 +33,10 @@ def _judge(job: Resource, stack: PolicyStack, _limits: Parameters) -> Iterable[M
     ]
     if foreign:
         yield message("an entry of its protects, proves, drills or mirrors is no data store of this stack")
+    for store in resources:
+        # Of the product's stores Neon's alone can be closed; a runner in its private network reaches it.
+        if store.at("blockPublicConnections") == Known(value=True):
+            yield message("{store} takes no connection from where jobs run", store=store)
     if not any(resource.urn in stores for resource in resources):
         unknown = [unknown_value(job, fact) for fact in _FACTS if has_unknown_urns(job, fact)]
         yield from unknown or [

@@ -32,6 +32,8 @@ _USES: Final[tuple[tuple[str, LiteralString], ...]] = (
 def _judge(vault: Resource, stack: PolicyStack, _limits: Parameters) -> Iterator[Message]:
     for key in stack.view(KmsKeys).of_bucket(vault):
         yield from _check_key(key)
+        for alias in stack.view(KmsKeys).find_rivals(key):
+            yield message("{alias} has its alias's name and leads elsewhere", alias=alias)
         yield from _check_users(vault, key, stack)
 
 

@@ -10,7 +10,7 @@ from policies.facts.failure_domain import FailureDomain
 from policies.facts.guards import find_guard
 from policies.facts.iam_documents import ROLE, read_statements
 from policies.facts.iam_requests import IamRequest, is_allowed
-from policies.facts.kms_keys import KmsKeys
+from policies.facts.kms_keys import KmsKeys, encryption_rules
 from policies.facts.role_rights import RoleRights
 from policies.framework.controls import Control
 from policies.framework.messages import Message, message, unknown_value
@@ -28,6 +28,9 @@ _READ_LOCKS: Final[tuple[LiteralString, ...]] = ("s3:GetObjectLegalHold", "s3:Ge
 _WRITE: Final[tuple[LiteralString, ...]] = ("s3:ReplicateObject", "s3:ReplicateTags")
 _HAND_OVER: Final[tuple[LiteralString, ...]] = ("s3:ObjectOwnerOverrideToBucketOwner",)
 """What replication needs (AWS S3, "Setting up permissions for live replication")."""
+
+_WITH_BUCKET_KEY: Final[tuple[LiteralString, ...]] = ("kms:GenerateDataKey",)
+"""What S3 asks the key for besides, where the bucket has a key of its own for a while."""
 
 _SERVICE: Final = ("Service", "s3.amazonaws.com")
 
@@ -120,8 +123,14 @@ def _check_rights(
         if not rights.may_use(key, "kms:Decrypt", source):
             yield message("{role} may not do kms:Decrypt with {key}", role=role, key=key)
     for key in dict.fromkeys(replica_keys):
-        if not rights.may_use(key, "kms:Encrypt", target):
-            yield message("{role} may not do kms:Encrypt with {key}", role=role, key=key)
+        for action in ("kms:Encrypt", *(_WITH_BUCKET_KEY if _has_bucket_key(target, stack) else ())):
+            if not rights.may_use(key, action, target):
+                yield message("{role} may not do " + action + " with {key}", role=role, key=key)
+
+
+def _has_bucket_key(bucket: Resource, stack: PolicyStack) -> bool:
+    rules = encryption_rules(bucket, stack)
+    return any(rule.at("bucketKeyEnabled") == Known(value=True) for _, _, rule in rules)
 
 
 def _find_sources(stack: PolicyStack) -> list[Resource]:

@@ -5,9 +5,11 @@ from typing import Final
 
 from pulumi_policy import Severity
 
-from policies.facts.buckets import LOCK, TRAIL, Buckets, vaults
+from policies.facts.buckets import LOCK, POLICY, TRAIL, Buckets, arn_of, vaults
 from policies.facts.failure_domain import FailureDomain
 from policies.facts.guards import ROOT_MAY, judge_log_guard
+from policies.facts.iam_documents import ANYONE, read_statements
+from policies.facts.iam_requests import IamRequest, is_allowed
 from policies.facts.kms_keys import KmsKeys
 from policies.facts.lifecycles import default_retention
 from policies.framework.controls import Control
@@ -19,6 +21,7 @@ from policies.framework.stack import PolicyStack, Resource
 _MODES: Final = ["COMPLIANCE", "GOVERNANCE"]
 _CATEGORY: Final = "eventCategory"
 _OF_OBJECTS: Final = (Known(_CATEGORY), Known("resources.type"), Known("resources.ARN"))
+_SERVICE: Final = ("Service", "cloudtrail.amazonaws.com")
 _EXCLUDING: Final = ("notEquals", "notStartsWiths", "notEndsWiths")
 
 
@@ -62,6 +65,54 @@ def _check_trail(trail: Resource, stack: PolicyStack, limits: Parameters) -> Ite
                 "has a mode that can be lifted",
             )
         yield from judge_log_guard(bucket, stack, root_may=limits[ROOT_MAY.name])
+        yield from _check_delivery(trail, bucket, stack)
+
+
+def _check_delivery(trail: Resource, bucket: Resource, stack: PolicyStack) -> Iterator[Message]:
+    """Yield why CloudTrail can't write into a bucket (CloudTrail, "S3 bucket policy for CloudTrail")."""
+    index, account = stack.view(Buckets), FailureDomain.of(trail, stack).account
+    prefix = trail.at("s3KeyPrefix")
+    if isinstance(prefix, Unknown):
+        yield unknown_value(trail, "s3KeyPrefix")
+        return
+    path = f"{prefix.value}/AWSLogs" if isinstance(prefix, Known) else "AWSLogs"
+    owner = str(account.value) if isinstance(account, Known) else ""
+    context = {
+        "aws:securetransport": ("true",),
+        "s3:tlsversion": ("1.3",),
+        "s3:x-amz-acl": ("bucket-owner-full-control",),
+        "aws:sourceaccount": (owner,),
+    }
+    if arn := _arn_of(trail, stack):
+        context["aws:sourcearn"] = (arn,)
+    request = IamRequest(
+        "s3:PutObject", f"{arn_of(bucket)}/{path}/{owner}/*", f"arn:aws:iam::{owner}:", context
+    )
+    policies = index.parts_or_inline(bucket, POLICY, "policy")
+    documents = [read_statements(policy) for policy in policies]
+    about = [
+        one
+        for statements, _ in documents
+        for one in statements
+        if _SERVICE in one.principals or ANYONE in one.principals or one.has_not_principal
+    ]
+    unreadable = any(problems for _, problems in documents)
+    if not unreadable and not is_allowed(
+        request, identity=about, boundary=None, resource=(), in_own_account=True
+    ):
+        yield message("{bucket} takes nothing from {trail}", bucket=bucket, trail=trail)
+
+
+def _arn_of(trail: Resource, stack: PolicyStack) -> str:
+    """Return a trail's ARN, or one that it will have; nothing if its name is not known."""
+    domain, named = FailureDomain.of(trail, stack), trail.at("name")
+    match trail.output("arn"), domain.region, domain.account, named:
+        case Known(str(arn)), _, _, _:
+            return arn
+        case _, Known(region), Known(account), Known(name):
+            return f"arn:aws:cloudtrail:{region}:{account}:trail/{name}"
+        case _:
+            return ""
 
 
 def _check_record(trail: Resource) -> Iterator[Message]:
