@@ -11,6 +11,7 @@ from policies.facts.iam_documents import read_statements
 from policies.facts.kms_keys import KmsKeys
 from policies.framework.messages import Message, message, number, unknown_value
 from policies.framework.property_values import Absent, Known, Unknown
+from policies.framework.rule import in_range
 from policies.framework.stack import PolicyStack, Resource
 
 RULE: Final = "aws:cloudwatch/eventRule:EventRule"
@@ -18,6 +19,10 @@ _TARGET: Final = "aws:cloudwatch/eventTarget:EventTarget"
 _TOPIC: Final = "aws:sns/topic:Topic"
 _SUBSCRIPTION: Final = "aws:sns/topicSubscription:TopicSubscription"
 _ON: Final = ("ENABLED", "ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS")
+_TOPIC_POLICY: Final = "aws:sns/topicPolicy:TopicPolicy"
+_SHORTEST_AGE: Final = 3_600
+"""For how many seconds at least EventBridge goes on trying; its default is a day."""
+
 _DEFAULT_BUS: Final = (Absent(), Known("default"))
 _TELLING: Final = frozenset({"email", "email-json", "http", "https", "lambda", "sms"})
 """Protocols by which a message leaves the account or starts something; in a queue it waits for a reader."""
@@ -124,13 +129,25 @@ class AlarmRules:
     def _find_topics(self, rule: Resource, name: str) -> Iterator[Resource]:
         for target in self._stack.of_type(_TARGET):
             own = target.at("rule")
-            if target.at("eventBusName") not in _DEFAULT_BUS:
+            if target.at("eventBusName") not in _DEFAULT_BUS or not _passes_on(target):
                 continue
             named = isinstance(own, Known) and own.value == name
             if (named and _same_place(rule, target, self._stack)) or (
                 isinstance(own, Unknown) and rule in self._stack.dependencies(target, "rule")
             ):
                 yield from _resolve(target, "arn", self._stack)
+
+
+def _passes_on(target: Resource) -> bool:
+    """Tell whether a target says what happened, and is tried again for as long as a person needs."""
+    retries, seconds = (
+        target.at("retryPolicy", name) for name in ("maximumRetryAttempts", "maximumEventAgeInSeconds")
+    )
+    lasting = isinstance(seconds, Absent) or (
+        isinstance(seconds, Known) and in_range(_SHORTEST_AGE)(seconds.value)
+    )
+    again = isinstance(retries, Absent) or (isinstance(retries, Known) and in_range(1)(retries.value))
+    return isinstance(target.at("input"), Absent) and lasting and again
 
 
 def judge_topic(topic: Resource, stack: PolicyStack, *, least: float, root_may: bool) -> Iterator[Message]:
@@ -142,7 +159,8 @@ def judge_topic(topic: Resource, stack: PolicyStack, *, least: float, root_may: 
         and isinstance(subscription.at("filterPolicy"), Absent)
         and _tells(subscription)
     ]
-    if len(subscriptions) < least:
+    told = {_address_of(subscription) for subscription in subscriptions}
+    if len(told) < least:
         yield message(
             "{topic} has fewer than {least} subscriptions that tell of everything: "
             "removing the last one is told nobody",
@@ -150,7 +168,15 @@ def judge_topic(topic: Resource, stack: PolicyStack, *, least: float, root_may: 
             least=number(least),
         )
     yield from _judge_key(topic, stack)
-    statements, unreadable = read_statements(topic)
+    documents = [one for one in stack.of_type(_TOPIC_POLICY) if topic in _resolve(one, "arn", stack)]
+    for document in documents or [topic]:  # a policy of its own replaces the topic's
+        yield from _judge_policy(topic, document, stack, root_may=root_may)
+
+
+def _judge_policy(
+    topic: Resource, document: Resource, stack: PolicyStack, *, root_may: bool
+) -> Iterator[Message]:
+    statements, unreadable = read_statements(document)
     yield from unreadable
     if unreadable:
         return
@@ -187,6 +213,12 @@ def _judge_key(topic: Resource, stack: PolicyStack) -> Iterator[Message]:
                 for use in _KEY_USES
             ):
                 yield message("{key} of {topic} takes nothing from EventBridge", key=key, topic=topic)
+
+
+def _address_of(subscription: Resource) -> object:
+    """Return whom it tells: two subscriptions of one address are one."""
+    protocol, endpoint = subscription.at("protocol"), subscription.at("endpoint")
+    return (protocol, endpoint.value) if isinstance(endpoint, Known) else subscription.urn
 
 
 def _tells(subscription: Resource) -> bool:

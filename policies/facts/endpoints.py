@@ -106,8 +106,9 @@ class Endpoints:
         return [monitor for monitor, path in monitors if path != HEALTH_PATH and endpoint.critical]
 
     def probers(self, endpoint: Endpoint) -> list[Resource]:
-        """Return the Sentry uptime monitors of an endpoint, enabled or not."""
-        return [prober for prober, _path in self._probers.find(endpoint)]
+        """Return the Sentry uptime monitors of an endpoint, on or off; a critical one's probe /health."""
+        probers = self._probers.find(endpoint)
+        return [prober for prober, path in probers if path == HEALTH_PATH or not endpoint.critical]
 
     def _add(
         self,

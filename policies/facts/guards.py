@@ -1,22 +1,24 @@
 """Who may loosen the protection of a vault and its key: the principals that its denials leave out."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Final
 
 from policies.facts.buckets import VERSIONING, Buckets
 from policies.facts.failure_domain import FailureDomain
 from policies.facts.iam_documents import ROLE, Statement, read_statements
 from policies.facts.iam_roles import path_and_name
+from policies.facts.lifecycles import lifecycles_of
 from policies.facts.s3_access import (
     DESTRUCTIVE_BUCKET_ACTIONS,
     DESTRUCTIVE_OBJECT_ACTIONS,
     denies,
     judge_policies,
 )
+from policies.facts.strangers import admits_strangers, own_accounts
 from policies.framework.messages import Message, message, unknown_value
-from policies.framework.property_values import Known, Unknown
-from policies.framework.rule import Parameter
+from policies.framework.property_values import Absent, Known, Unknown
+from policies.framework.rule import Parameter, expect_value, in_range
 from policies.framework.stack import PolicyStack, Resource
 
 ROOT_MAY: Final = Parameter(
@@ -91,6 +93,9 @@ def judge_log_guard(log: Resource, stack: PolicyStack, *, root_may: bool) -> Ite
             yield message("{log} is not versioned", log=log)
 
     def check(statements: list[Statement], arn: str) -> Iterator[Message]:
+        own = own_accounts(stack)
+        if own and any(_reveals(statement, own) for statement in statements):
+            yield message("{log} lets in somebody of another account", log=log)
         exempt: dict[str, None] = {}
         for action in (*DESTRUCTIVE_OBJECT_ACTIONS, *DESTRUCTIVE_BUCKET_ACTIONS):
             covered = f"{arn}/*" if action in DESTRUCTIVE_OBJECT_ACTIONS else arn
@@ -101,6 +106,24 @@ def judge_log_guard(log: Resource, stack: PolicyStack, *, root_may: bool) -> Ite
         yield from filter(None, (_find_stranger(each, stack, root_may=root_may) for each in exempt))
 
     yield from judge_policies(log, stack, check)
+
+
+def _reveals(statement: Statement, own: Collection[str]) -> bool:
+    """Tell whether it admits somebody outside of some accounts: services of AWS bring the logs."""
+    return admits_strangers(statement, own) and (
+        statement.has_not_principal or any(kind != "Service" for kind, _ in statement.principals)
+    )
+
+
+def judge_retention(log: Resource, stack: PolicyStack, least: float) -> Iterator[Message]:
+    """Yield why a bucket's lifecycle deletes its logs before `least` days."""
+    for part, rules in lifecycles_of(log, stack):
+        for rule in rules:
+            if not rule.is_off and not isinstance(rule.days, Absent):
+                path = "rules.expiration.days"
+                yield from expect_value(rule.days, part, path, in_range(least), "deletes the log too soon")
+            if not rule.is_off and not isinstance(rule.date, Absent):
+                yield message("{part} deletes the log on a day, however new it is", part=part)
 
 
 def _find_stranger(arn: str, stack: PolicyStack, *, root_may: bool) -> Message | None:

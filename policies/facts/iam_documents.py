@@ -20,6 +20,8 @@ _IDENTITY_POLICIES: Final = (
     "aws:iam/userPolicy:UserPolicy",
 )
 
+_PERMISSION_SET_POLICY: Final = "aws:ssoadmin/permissionSetInlinePolicy:PermissionSetInlinePolicy"
+
 _ALLOW_LIST_OPERATORS: Final = ("StringEquals", "StringLike", "ArnEquals", "ArnLike")
 """Condition operators that allow only the listed values. StringEquals has no wildcards (IAM, "Condition")."""
 
@@ -116,11 +118,13 @@ def parse_statements(
 def identity_policies(stack: PolicyStack) -> list[Resource]:
     """Return the resources that grant permissions to identities: policies, and roles with inline policies."""
     inline = (role for role in stack.of_type(ROLE) if not isinstance(role.at("inlinePolicies"), Absent))
-    return [*stack.of_type(*_IDENTITY_POLICIES), *inline]
+    return [*stack.of_type(*_IDENTITY_POLICIES, _PERMISSION_SET_POLICY), *inline]
 
 
 def read_identity_statements(resource: Resource) -> tuple[list[Statement], list[Message]]:
     """Return the statements of an identity policy or a role's inline policies, and why they can't be read."""
+    if resource.type == _PERMISSION_SET_POLICY:
+        return read_statements(resource, "inlinePolicy")
     if resource.type != ROLE:
         return read_statements(resource)
     statements: list[Statement] = []

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import Final
 
-from policies.facts.iam_documents import ROLE
+from policies.facts.iam_documents import ROLE, matches
 from policies.framework.property_values import Absent, Known, PropertyValue, Unknown
 from policies.framework.stack import PolicyStack, Resource
 
@@ -12,6 +12,11 @@ POLICY: Final = "aws:iam/policy:Policy"
 ROLE_POLICY: Final = "aws:iam/rolePolicy:RolePolicy"
 SOME_ACCOUNT: Final = "000000000000"
 _ATTACHMENT: Final = "aws:iam/rolePolicyAttachment:RolePolicyAttachment"
+
+_ADMINISTRATORS: Final = tuple(
+    f"arn:*:iam::aws:policy/{name}" for name in ("AdministratorAccess*", "IAMFullAccess", "PowerUserAccess")
+)
+"""From the AWS Managed Policy Reference."""
 
 
 class Roles:
@@ -112,6 +117,11 @@ def path_and_name(role: Resource) -> PropertyValue:
             return Known(f"{start}{role.name}-0000000")
         case _:
             return Absent()
+
+
+def allows_everything(arn: str) -> bool:
+    """Tell whether an ARN is that of a policy of AWS's that allows everything, or granting it to oneself."""
+    return any(matches(pattern, arn) for pattern in _ADMINISTRATORS)
 
 
 def boundaries(stack: PolicyStack) -> dict[Resource, Resource]:

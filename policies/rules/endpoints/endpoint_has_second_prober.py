@@ -26,6 +26,8 @@ from policies.framework.stack import PolicyStack, Resource
 _DEFAULT_FAILURES: Final = 3
 """Sentry's default number of failed probes before an issue (Sentry, "Uptime monitoring")."""
 
+_MOST_SUCCESSES: Final = 5
+
 _MAXIMUM: Final = number_parameter(
     "maximum_minutes",
     5,
@@ -48,12 +50,22 @@ def _check_probers(endpoint: Endpoint, stack: PolicyStack, most: timedelta) -> l
             *expect(prober, "enabled", one_of(True), "must declare enabled true"),
             *_check_speed(prober, most),
             *_check_headers(prober),
+            *_check_recovery(prober),
             *alerts.check_alerts(prober),
         ]
         for prober in endpoints.probers(endpoint)
     ]
     return accept_any(
         alternatives, endpoints.undecided_probers or [message("no uptime monitor of Sentry looks at it")]
+    )
+
+
+def _check_recovery(prober: Resource) -> list[Message]:
+    """Return why an outage stays open, so that the next one is none: it ends after some successes."""
+    if isinstance(prober.at("recoveryThreshold"), Absent):
+        return []
+    return expect(
+        prober, "recoveryThreshold", in_range(1, _MOST_SUCCESSES), "counts an outage on long after its end"
     )
 
 

@@ -11,7 +11,7 @@ from policies.facts.alert_contacts import alert_delay
 from policies.facts.endpoints import Endpoint, judge_by_monitor, publishers
 from policies.framework.controls import Control
 from policies.framework.messages import Message, duration, message
-from policies.framework.property_values import Known, PropertyValue
+from policies.framework.property_values import Absent, Known, PropertyValue
 from policies.framework.rule import Parameters, Rule, expect, in_range, number_parameter
 from policies.framework.stack import PolicyStack, Resource
 
@@ -37,6 +37,11 @@ def _check_monitor(
         yield from problems
         return
     interval, timeout = (timedelta(seconds=_number_in(monitor.at(name))) for name in ("interval", "timeout"))
+    retries = monitor.at("config", "applicationErrorRetries")
+    if not isinstance(retries, Absent):
+        again = expect(monitor, "config.applicationErrorRetries", in_range(0, 60), "tries again too often")
+        yield from again
+        delay += timeout * (0 if again else _number_in(retries))
     noticed = detection_time(interval=interval, timeout=timeout) + delay
     most = timedelta(minutes=limits[_MAXIMUM.name])
     if noticed > most:

@@ -1,10 +1,13 @@
 """A Sentry project that throws errors away, or keeps them back, is refused."""
 
+import ipaddress
 from collections.abc import Iterator
+from fnmatch import fnmatchcase
 from typing import Final, LiteralString
 
 from pulumi_policy import Severity
 
+from policies.facts.endpoints import address_of
 from policies.facts.sentry import INBOUND_FILTER, PROJECT, SentryProjects
 from policies.framework.controls import Control
 from policies.framework.messages import Message, message, unknown_value
@@ -14,6 +17,7 @@ from policies.framework.stack import PolicyStack, Resource
 
 _PATTERNS: Final[tuple[LiteralString, ...]] = ("errorMessages", "releases")
 _FEWEST_CHARACTERS: Final = 4
+_MOST_ADDRESSES: Final = 256
 _DELAYS: Final[tuple[tuple[LiteralString, float], ...]] = (
     ("digestsMinDelay", 600),
     ("digestsMaxDelay", 1_800),
@@ -26,6 +30,8 @@ _OF_NO_USER: Final = ("browser-extensions", "filtered-transaction", "localhost",
 
 def _judge(project: Resource, stack: PolicyStack, _limits: Parameters) -> Iterator[Message]:
     yield from _check_filters(project, stack)
+    yield from _check_addresses(project)
+    yield from _check_domains(project, stack)
     yield from _check_delays(project)
     match project.at("fingerprintingRules"):
         case Known(str(text)):
@@ -59,6 +65,42 @@ def _check_filters(project: Resource, stack: PolicyStack) -> Iterator[Message]:
             yield unknown_value(inbound, "filterId")
         elif active != Known(value=False) and not (isinstance(name, Known) and name.value in _OF_NO_USER):
             yield message("{inbound} throws errors of users away", inbound=inbound)
+
+
+def _check_addresses(project: Resource) -> Iterator[Message]:
+    for address in project.at("filters", "blacklistedIps").each():
+        if isinstance(address, Unknown):
+            yield unknown_value(project, "filters")
+        elif isinstance(address, Known) and not _is_small(str(address.value)):
+            yield message("it throws away what comes from a large part of the internet")
+
+
+def _is_small(text: str) -> bool:
+    try:
+        return ipaddress.ip_network(text, strict=False).num_addresses <= _MOST_ADDRESSES
+    except ValueError:
+        return False
+
+
+def _check_domains(project: Resource, stack: PolicyStack) -> Iterator[Message]:
+    """Yield that the pages of its own service may not report to it."""
+    domains = project.at("clientSecurity", "allowedDomains")
+    if isinstance(domains, Unknown) or Unknown() in domains.each():
+        yield unknown_value(project, "clientSecurity")
+        return
+    allowed = [str(domain.value) for domain in domains.each() if isinstance(domain, Known)]
+    for publisher in stack.publishers("endpoints"):
+        for entry in publisher.at("endpoints").each():
+            url, own = entry.at("url"), project.at("slug") == entry.at("name")
+            address = address_of(str(url.value)) if isinstance(url, Known) else None
+            if allowed and own and address and not any(_lets_in(one, address.host) for one in allowed):
+                yield message("it takes nothing from the pages of its own service")
+
+
+def _lets_in(pattern: str, host: str) -> bool:
+    """Tell whether an entry such as `*`, `*.example.com` or `https://app.example.com` is about a host."""
+    name = pattern.rpartition("//")[2].partition(":")[0]
+    return fnmatchcase(host, name) or (name.startswith("*.") and host == name[2:])
 
 
 def _joins_everything(line: str) -> bool:

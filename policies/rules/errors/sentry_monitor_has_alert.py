@@ -9,8 +9,8 @@ from policies.facts.jobs import CRON_MONITOR
 from policies.facts.sentry import METRIC_MONITOR, UPTIME_MONITOR, SentryAlerts, judge_environment
 from policies.framework.controls import Control
 from policies.framework.messages import Message, message, unknown_value
-from policies.framework.property_values import Known, Unknown
-from policies.framework.rule import Parameters, Rule, expect, in_range, of_type, one_of
+from policies.framework.property_values import Absent, Known, Unknown
+from policies.framework.rule import Parameters, Rule, expect, in_range, number_parameter, of_type, one_of
 from policies.framework.stack import PolicyStack, Resource
 
 _SHARES: Final = ("failure_rate(", "crash_rate(")
@@ -19,15 +19,24 @@ _WHOLE: Final = frozenset(
 )
 """Terms of a query that say what is counted, and leave nothing of it out."""
 
-_ALMOST: Final = 0.99
-"""Of all requests; more than all can't fail."""
+_DURATION: Final = "(transaction.duration)"
+_BEST_CASES: Final = ("min(", "p0(", "p1(", "p5(", "p10(", "p25(")
+_ALMOST: Final = 0.5
+"""Of all requests; a service of which half fails is down."""
+
+_WINDOW: Final = number_parameter(
+    "maximum_window_minutes", 60, "over how many minutes a measure may be taken", looser="higher"
+)
+_LATENCY: Final = number_parameter(
+    "maximum_milliseconds", 60_000, "which duration counts as slow at the latest", looser="higher"
+)
 
 
-def _judge(monitor: Resource, stack: PolicyStack, _limits: Parameters) -> Iterator[Message]:
+def _judge(monitor: Resource, stack: PolicyStack, limits: Parameters) -> Iterator[Message]:
     yield from expect(monitor, "enabled", one_of(True), "must declare enabled true")
     yield from judge_environment(monitor, stack)
     if monitor.type == METRIC_MONITOR:
-        yield from _check_thresholds(monitor)
+        yield from _check_thresholds(monitor, limits)
         yield from _check_query(monitor, stack)
     yield from stack.view(SentryAlerts).check_alerts(monitor)
 
@@ -60,12 +69,25 @@ def _same_project(left: Resource, right: Resource, stack: PolicyStack) -> bool:
     return left.at("project") == right.at("project")
 
 
-def _check_thresholds(monitor: Resource) -> Iterator[Message]:
+def _check_thresholds(monitor: Resource, limits: Parameters) -> Iterator[Message]:
     if not isinstance(aggregate := monitor.at("aggregate"), Known):
         return
-    shares = str(aggregate.value).startswith(_SHARES)
-    for condition in monitor.at("conditionGroup", "conditions").each():
+    named = str(aggregate.value)
+    shares, lasting = named.startswith(_SHARES), named.endswith(_DURATION)
+    conditions = monitor.at("conditionGroup", "conditions").each()
+    if conditions and all(condition.at("conditionResult") == Known(0.0) for condition in conditions):
+        yield message("{monitor} calls everything well", monitor=monitor)
+    window = monitor.at("timeWindowSeconds")
+    if not isinstance(window, Absent):
+        most = limits[_WINDOW.name] * 60
+        yield from expect(monitor, "timeWindowSeconds", in_range(0, most), "averages for too long")
+    if lasting and named.startswith(_BEST_CASES):
+        yield message("{monitor} measures the fastest requests only", monitor=monitor)
+    for condition in conditions:
         above, comparison = condition.at("type") == Known("gt"), condition.at("comparison")
+        slow = limits[_LATENCY.name]
+        if above and lasting and isinstance(comparison, Known) and not in_range(0, slow)(comparison.value):
+            yield message("{monitor} waits for requests that nobody waits for", monitor=monitor)
         if isinstance(comparison, Unknown):
             yield unknown_value(monitor, "conditionGroup.conditions.comparison")
         elif (
@@ -87,4 +109,5 @@ RULE: Final = Rule(
     controls=(Control.SOC_CC7_3, Control.NIST_SI_4_12, Control.ISO_A_8_16, Control.CIS_13_1),
     subjects=of_type(CRON_MONITOR, METRIC_MONITOR, UPTIME_MONITOR),
     judge=_judge,
+    parameters=(_WINDOW, _LATENCY),
 )

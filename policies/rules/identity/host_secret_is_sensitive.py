@@ -27,6 +27,9 @@ def _judge(resource: Resource, stack: PolicyStack, _limits: Parameters) -> Itera
         )
     secrets = [one for one in variables if one.holds_secret]
     if resource.type == PROJECT_VARIABLE:
+        private = [one for one in variables if one.is_private or made]
+        if private and resource.at("targets") != Known(["production"]):
+            yield message("it gives previews what production has")
         if secrets:
             yield from expect(resource, "sensitive", one_of(True), "must declare sensitive true")
         return

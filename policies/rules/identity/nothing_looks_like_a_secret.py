@@ -1,5 +1,6 @@
 """An input or output in clear that contains a text with the form of a credential is refused."""
 
+import re
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import Any, Final, cast
@@ -19,6 +20,7 @@ class _FormCache:
 
     def __init__(self, _stack: PolicyStack) -> None:
         self.form_of: Final = lru_cache(None)(credential_kind)
+        self.names_secret: Final = lru_cache(None)(_names_secret)
 
 
 def _judge(resource: Resource, stack: PolicyStack, _limits: Parameters) -> Iterable[Message]:
@@ -26,9 +28,59 @@ def _judge(resource: Resource, stack: PolicyStack, _limits: Parameters) -> Itera
     for text in _iterate_plain_texts(resource.inputs.value):
         if form := cache.form_of(text):
             yield message("an input holds what looks like " + form)
+        elif cache.names_secret(text):
+            yield message("a document in an input gives a secret in clear")
+    if any(_is_secret(*pair) for pair in _iterate_variables(resource.inputs.value)):
+        yield message("an input gives a variable with a secret in clear")
     for text in _iterate_plain_texts(resource.outputs.value):
         if form := cache.form_of(text):
             yield message("an output holds what looks like " + form)
+
+
+_SECRET_NAME: Final = (
+    r"(?!(?:EXPO_PUBLIC|GATSBY|NEXT_PUBLIC|NUXT_PUBLIC|PUBLIC|REACT_APP|VITE)_)"
+    r"(?:[A-Z][A-Z0-9]*_)*(?:PASSWORD|PASSWD|SECRET|(?:SECRET|PRIVATE|API|ACCESS)_KEY|TOKEN)"
+)
+"""Of an environment variable: what it holds is no name, path or address of a secret."""
+
+_VARIABLE: Final = re.compile(_SECRET_NAME)
+_IN_DOCUMENT: Final = re.compile(
+    rf'"{_SECRET_NAME}"\s*:\s*"(?P<first>[^"]*)"|"name"\s*:\s*"{_SECRET_NAME}"\s*,\s*"value"\s*:\s*"(?P<second>[^"]*)"'
+)
+_SECRET_VALUE: Final = re.compile(r"(?!arn:|/|https?://)[^\s${}<>]{6,}")
+"""A value itself: no reference to one, no template, nothing that is too short to be a secret."""
+
+
+def _is_secret(name: str, value: str) -> bool:
+    return bool(_VARIABLE.fullmatch(name) and _SECRET_VALUE.fullmatch(value))
+
+
+def _names_secret(text: str) -> bool:
+    """Tell whether a document, such as a container's definition, gives a variable with a secret."""
+    return any(
+        _SECRET_VALUE.fullmatch(found["first"] or found["second"] or "")
+        for found in _IN_DOCUMENT.finditer(text)
+    )
+
+
+def _iterate_variables(value: Any) -> Iterator[tuple[str, str]]:
+    """Yield the name and value of what may be environment variables, if the value is known and in clear."""
+    match value:
+        case {"name": str(name), "value": str(given)}:
+            yield name, given
+        case Known() | Unknown():
+            pass
+        case dict():
+            for key, item in cast("dict[str, Any]", value).items():
+                if isinstance(item, str):
+                    yield key, item
+                else:
+                    yield from _iterate_variables(item)
+        case list():
+            for item in cast("list[Any]", value):
+                yield from _iterate_variables(item)
+        case _:
+            pass
 
 
 def _iterate_plain_texts(value: Any) -> Iterator[str]:
@@ -51,7 +103,7 @@ def _iterate_plain_texts(value: Any) -> Iterator[str]:
 
 RULE: Final = Rule(
     id="nothing-looks-like-a-secret",
-    title="No text in clear has the form of a credential",
+    title="No text in clear has the form of a credential, or the name of one",
     violated="holds a credential in clear",
     severity=Severity.CRITICAL,
     risk="The value stands readable in the state, in previews and in logs, and perhaps in the repository.",

@@ -5,7 +5,8 @@ from typing import Final, LiteralString
 
 from pulumi_policy import Severity
 
-from policies.facts.iam_documents import ROLE, matches
+from policies.facts.iam_documents import ROLE
+from policies.facts.iam_roles import allows_everything
 from policies.framework.controls import Control
 from policies.framework.messages import Message, message, unknown_value
 from policies.framework.property_values import Absent, Known, Unknown
@@ -22,10 +23,6 @@ _ATTACHMENTS: Final = (
 )
 _INPUTS: Final[dict[str, LiteralString]] = {ROLE: "managedPolicyArns", _PERMISSION_SET: "managedPolicyArn"}
 _POLICY: Final = "aws:iam/policy:Policy"
-_ADMINISTRATORS: Final = tuple(
-    f"arn:*:iam::aws:policy/{name}" for name in ("AdministratorAccess*", "IAMFullAccess", "PowerUserAccess")
-)
-"""AWS managed policies that allow everything, or granting it to oneself (AWS Managed Policy Reference)."""
 
 
 def _subjects(stack: PolicyStack) -> list[Resource]:
@@ -40,7 +37,7 @@ def _judge(identity: Resource, stack: PolicyStack, _limits: Parameters) -> Itera
     own = any(policy.type == _POLICY for policy in stack.dependencies(identity, name))
     for arn in arns.each() if identity.type == ROLE else [arns]:
         match arn:
-            case Known(str(text)) if not any(matches(pattern, text) for pattern in _ADMINISTRATORS):
+            case Known(str(text)) if not allows_everything(text):
                 pass
             case Unknown() if own:
                 pass

@@ -6,10 +6,10 @@ from typing import Final, LiteralString
 from pulumi_policy import Severity
 
 from policies.facts.iam_documents import ROLE, Statement, identity_policies, read_identity_statements
-from policies.facts.iam_roles import POLICY, ROLE_POLICY, arns_of, boundaries
+from policies.facts.iam_roles import POLICY, ROLE_POLICY, allows_everything, arns_of, boundaries
 from policies.framework.controls import Control
 from policies.framework.messages import Message, message
-from policies.framework.property_values import Absent
+from policies.framework.property_values import Absent, Known
 from policies.framework.rule import Parameters, Rule
 from policies.framework.stack import PolicyStack, Resource
 
@@ -47,8 +47,10 @@ def _judge(policy: Resource, stack: PolicyStack, _limits: Parameters) -> Iterabl
             for action in (*_LIMITED, _TRUST)
             for arn in arns_of(role)
         )
-        if changes and isinstance(role.at("permissionsBoundary"), Absent):
+        if changes and isinstance(bound := role.at("permissionsBoundary"), Absent):
             yield message("it may change {role}, which has no permissions boundary", role=role)
+        elif changes and isinstance(bound, Known) and allows_everything(str(bound.value)):
+            yield message("it may change {role}, whose permissions boundary allows everything", role=role)
 
 
 def _check_limits(statement: Statement, allowed: list[Statement]) -> Iterator[Message]:

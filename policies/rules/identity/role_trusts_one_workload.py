@@ -52,7 +52,20 @@ def _judge(role: Resource, _stack: PolicyStack, limits: Parameters) -> Iterable[
             if statement.allows
             for problem in _check_statement(statement, limits)
         ),
+        *_check_together([statement for statement in statements if statement.allows]),
     ]
+
+
+def _check_together(statements: list[Statement]) -> Iterator[Message]:
+    """Yield that one statement trusts a workload, and another one somebody else."""
+    workloads = {
+        (issuer, statement.condition_values("StringEquals", f"{issuer}:sub"))
+        for statement in statements
+        for issuer in issuers_of(statement)
+    }
+    others = [who for statement in statements for kind, who in statement.principals if kind != "Federated"]
+    if len(workloads) > 1 or (workloads and others):
+        yield message("it trusts others besides its workload")
 
 
 def _check_statement(statement: Statement, limits: Parameters) -> Iterator[Message]:

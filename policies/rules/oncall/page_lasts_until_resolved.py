@@ -20,6 +20,17 @@ _MAXIMUM: Final = number_parameter(
 )
 
 
+_WAY_IN: Final = "pagerduty:index/serviceIntegration:ServiceIntegration"
+_BY_EVENTS: Final = (
+    Known("events_api_v2_inbound_integration"),
+    Known("generic_events_api_inbound_integration"),
+)
+_TELLERS: Final = (
+    ("sentry:index/integrationPagerduty:IntegrationPagerduty", "integrationKey"),
+    ("uptimerobot:index/integration:Integration", "value"),
+)
+"""Type -> its input with the key of an integration."""
+
 _WINDOW: Final = "pagerduty:index/maintenanceWindow:MaintenanceWindow"
 _OF_SERVICES: Final = (
     "pagerduty:index/eventOrchestrationService:EventOrchestrationService",
@@ -56,7 +67,24 @@ def _judge(service: Resource, stack: PolicyStack, limits: Parameters) -> Iterabl
             yield unknown_value(service, "autoPauseNotificationsParameters")
         case _:
             yield message("it waits before it calls, for an incident that might end by itself")
+    yield from _check_ways_in(service, stack)
     yield from _check_others(service, stack)
+
+
+def _check_ways_in(service: Resource, stack: PolicyStack) -> Iterable[Message]:
+    """Yield whose events can't come in: the key of an integration by mail is none of the API for events."""
+    for teller, name in _TELLERS:
+        for resource in stack.of_type(teller):
+            for way in stack.dependencies(resource, name):
+                kind = way.at("type")
+                if (
+                    way.type == _WAY_IN
+                    and _is_about(way, service, stack)
+                    and not (isinstance(kind, Absent | Unknown) or kind in _BY_EVENTS)
+                ):
+                    yield message(
+                        "{resource} can't tell it anything through {way}", resource=resource, way=way
+                    )
 
 
 def _check_others(service: Resource, stack: PolicyStack) -> Iterable[Message]:

@@ -6,14 +6,13 @@ from typing import Final
 from pulumi_policy import Severity
 
 from policies.facts.buckets import LOGGING, Buckets, vaults
-from policies.facts.guards import ROOT_MAY, judge_log_guard
+from policies.facts.guards import ROOT_MAY, judge_log_guard, judge_retention
 from policies.facts.iam_documents import Statement
-from policies.facts.lifecycles import lifecycles_of
 from policies.facts.s3_access import DESTRUCTIVE_OBJECT_ACTIONS, PUT, judge_policies, limits_callers, reaches
 from policies.framework.controls import Control
 from policies.framework.messages import Message, message, unknown_value
-from policies.framework.property_values import Absent, Unknown
-from policies.framework.rule import Parameters, Rule, expect_value, in_range, number_parameter
+from policies.framework.property_values import Unknown
+from policies.framework.rule import Parameters, Rule, number_parameter
 from policies.framework.stack import PolicyStack, Resource
 
 _DELIVERY: Final = ("Service", "logging.s3.amazonaws.com")
@@ -37,7 +36,7 @@ def _judge(vault: Resource, stack: PolicyStack, limits: Parameters) -> Iterable[
             yield from judge_policies(
                 target, stack, lambda statements, arn, log=target: _check_policy(statements, arn, log)
             )
-            yield from _check_retention(target, stack, limits["minimum_days"])
+            yield from judge_retention(target, stack, limits["minimum_days"])
             yield from judge_log_guard(target, stack, root_may=limits[ROOT_MAY.name])
 
 
@@ -53,16 +52,6 @@ def _check_policy(statements: list[Statement], arn: str, log: Resource) -> Itera
     forging = (PUT, *DESTRUCTIVE_OBJECT_ACTIONS)
     if any(statement.covers_action(action) for statement in for_others for action in forging):
         yield message("{log} lets others than log delivery write or delete", log=log)
-
-
-def _check_retention(log: Resource, stack: PolicyStack, least: float) -> Iterator[Message]:
-    for part, rules in lifecycles_of(log, stack):
-        for rule in rules:
-            if not rule.is_off and not isinstance(rule.days, Absent):
-                path = "rules.expiration.days"
-                yield from expect_value(rule.days, part, path, in_range(least), "deletes the log too soon")
-            if not rule.is_off and not isinstance(rule.date, Absent):
-                yield message("{part} deletes the log on a day, however new it is", part=part)
 
 
 RULE: Final = Rule(

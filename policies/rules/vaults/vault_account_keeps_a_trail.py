@@ -7,15 +7,24 @@ from pulumi_policy import Severity
 
 from policies.facts.buckets import LOCK, POLICY, TRAIL, Buckets, arn_of, vaults
 from policies.facts.failure_domain import FailureDomain
-from policies.facts.guards import ROOT_MAY, judge_log_guard
+from policies.facts.guards import ROOT_MAY, judge_log_guard, judge_retention
 from policies.facts.iam_documents import ANYONE, read_statements
 from policies.facts.iam_requests import IamRequest, is_allowed
 from policies.facts.kms_keys import KmsKeys
-from policies.facts.lifecycles import default_retention
+from policies.facts.lifecycles import default_retention, retention_days
 from policies.framework.controls import Control
 from policies.framework.messages import Message, message, unknown_value
 from policies.framework.property_values import Absent, Known, Unknown
-from policies.framework.rule import Parameter, Parameters, Rule, accept_any, expect_value, one_of
+from policies.framework.rule import (
+    Parameter,
+    Parameters,
+    Rule,
+    accept_any,
+    expect_value,
+    in_range,
+    number_parameter,
+    one_of,
+)
 from policies.framework.stack import PolicyStack, Resource
 
 _MODES: Final = ["COMPLIANCE", "GOVERNANCE"]
@@ -23,6 +32,13 @@ _CATEGORY: Final = "eventCategory"
 _OF_OBJECTS: Final = (Known(_CATEGORY), Known("resources.type"), Known("resources.ARN"))
 _SERVICE: Final = ("Service", "cloudtrail.amazonaws.com")
 _EXCLUDING: Final = ("notEquals", "notStartsWiths", "notEndsWiths")
+
+_KEPT: Final = number_parameter(
+    "minimum_days", 90, "for how long the record must be kept, in days", looser="lower"
+)
+_LOCKED: Final = number_parameter(
+    "minimum_lock_days", 30, "for how long nobody may delete a record, in days", looser="lower"
+)
 
 
 def _judge(vault: Resource, stack: PolicyStack, limits: Parameters) -> Iterable[Message]:
@@ -64,7 +80,15 @@ def _check_trail(trail: Resource, stack: PolicyStack, limits: Parameters) -> Ite
                 one_of(*limits["modes"]),
                 "has a mode that can be lifted",
             )
+            yield from expect_value(
+                retention_days(default_retention(lock)),
+                lock,
+                "rule.defaultRetention.days",
+                in_range(limits[_LOCKED.name]),
+                "locks for too few days",
+            )
         yield from judge_log_guard(bucket, stack, root_may=limits[ROOT_MAY.name])
+        yield from judge_retention(bucket, stack, limits[_KEPT.name])
         yield from _check_delivery(trail, bucket, stack)
 
 
@@ -199,6 +223,8 @@ RULE: Final = Rule(
     judge=_judge,
     parameters=(
         ROOT_MAY,
+        _KEPT,
+        _LOCKED,
         Parameter(
             "modes",
             ["COMPLIANCE"],
