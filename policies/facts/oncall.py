@@ -32,11 +32,6 @@ def list_urgent_policies(stack: PolicyStack) -> list[Resource]:
         for name, levels in component.at("severities").items().items():
             items = levels.each()
             known[name] = any(level in (Known(_URGENT), Unknown()) for level in items)
-    if not any(known.values()) and any(
-        Known("pagerduty") in component.at("routes", _URGENT).each()
-        for component in stack.publishers("routes")
-    ):
-        known = {}  # the first level goes to PagerDuty by some policy, whatever is said of them
     return [policy for policy in stack.of_type(POLICY) if _is_urgent(policy.at("name"), known)]
 
 

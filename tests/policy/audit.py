@@ -122,6 +122,113 @@ def _windows() -> ProgramEdit:
     return edit
 
 
+def _adding(statement: dict[str, Any]) -> Callable[[Any], str]:
+    """Add a statement to a policy document."""
+    return lambda text: _statements(*json.loads(text)["Statement"], statement)
+
+
+def _with(name: str, sid: str, /, **changes: Any) -> ProgramEdit:
+    """Change the statement with a Sid in a policy."""
+
+    def change(text: Any) -> str:
+        document = json.loads(text)
+        (found,) = (one for one in document["Statement"] if one.get("Sid") == sid)
+        found.update(changes)
+        return json.dumps(document)
+
+    return _policy(name, change)
+
+
+def _limited(name: str, sid: str, /, **conditions: Any) -> ProgramEdit:
+    """Add conditions to the statement with a Sid in a policy."""
+
+    def change(text: Any) -> str:
+        document = json.loads(text)
+        (found,) = (one for one in document["Statement"] if one.get("Sid") == sid)
+        found["Condition"] = {**found.get("Condition", {}), **conditions}
+        return json.dumps(document)
+
+    return _policy(name, change)
+
+
+def _trusting(name: str, conditions: dict[str, Any]) -> ProgramEdit:
+    """Replace the conditions of a role's trust."""
+
+    def change(text: Any) -> str:
+        document = json.loads(text)
+        document["Statement"][0]["Condition"] = conditions
+        return json.dumps(document)
+
+    return _document(name, "assumeRolePolicy", change)
+
+
+def _copied_besides(prefix: str, **destination: Any) -> ProgramEdit:
+    """Add a rule of a higher priority to the replication."""
+
+    def edit(stack: Sequence[Toy]) -> list[Toy]:
+        rule = copy.deepcopy(find_toy(stack, "backups-replication").inputs["rules"][0])
+        more = {"id": "more", "priority": 2.0, "filter": {"prefix": prefix}}
+        rule = {**rule, **more, "destination": {**rule["destination"], **destination}}
+        return _append("backups-replication", "rules", rule)(stack)
+
+    return edit
+
+
+def _made_from(name: str, **sources: list[str]) -> ProgramEdit:
+    return lambda stack: [
+        replace(one, made_from={**one.made_from, **sources}) if one.name == name else one for one in stack
+    ]
+
+
+def _host_variable(name: str, value: Any) -> ProgramEdit:
+    return lambda stack: alter(
+        stack,
+        "host-backend-variables",
+        variables=[
+            {**one, "value": value} if one["name"] == name else one
+            for one in find_toy(stack, "host-backend-variables").inputs["variables"]
+        ],
+    )
+
+
+def _vercel(name: str, key: str, targets: list[str], made_from: list[str]) -> Toy:
+    inputs = {
+        "key": key,
+        "projectId": "prj_example0frontend",
+        "teamId": "team_example",
+        "sensitive": True,
+        "targets": targets,
+        "value": UNKNOWN,
+    }
+    return Toy(
+        "vercel:index/projectEnvironmentVariable:ProjectEnvironmentVariable",
+        name,
+        inputs,
+        provider="vercel",
+        made_from={"value": made_from},
+        options={"additionalSecretOutputs": ["value", "valueWo"]},
+    )
+
+
+def _only_users(text: Any) -> str:
+    """Narrow a pattern of events about S3 to users' own calls."""
+    pattern = json.loads(text)
+    for one in pattern["$or"]:
+        if one["source"] == ["aws.s3"]:
+            one["detail"]["userIdentity"] = {"type": ["IAMUser"]}
+    return json.dumps(pattern)
+
+
+_NIGHT: Final = {
+    "autoAddMonitors": False,
+    "duration": 1_380.0,
+    "interval": "daily",
+    "name": "night",
+    "time": "00:10:00",
+}
+_WINDOW: Final = "uptimerobot:index/maintenanceWindow:MaintenanceWindow"
+
+
 _STORES: Final = "Stores come back"
 _STAY: Final = "Backups stay"
 _KEYS: Final = "Keys stay"
@@ -901,5 +1008,734 @@ ATTEMPTS: Final = (
         "the alias of the key is left to the console",
         "demanded-inputs-stay-managed",
         lambda stack: with_options(stack, "backups-vault-key-alias", ignoreChanges=["targetKeyId"]),
+    ),
+    AuditedWeakening(
+        _STORES,
+        "the dump runs only in the first week of a month",
+        "store-loss-is-within-objective",
+        _set("job-database", schedule="17 2 1-7 * *"),
+    ),
+    AuditedWeakening(
+        _STORES,
+        "the third copy has the files and no longer the database",
+        "store-has-copy-elsewhere",
+        lambda stack: alter(
+            stack, "job-elsewhere", mirrors=find_toy(stack, "job-elsewhere").inputs["mirrors"][1:]
+        ),
+    ),
+    AuditedWeakening(
+        _STORES,
+        "the database takes no connection from where its jobs run",
+        "job-protects-something",
+        _set("database-project", blockPublicConnections=True),
+    ),
+    AuditedWeakening(
+        _STORES,
+        "a bucket of tables holds data that no job backs up",
+        "store-has-independent-backup",
+        _add(_aws("s3tables/tableBucket:TableBucket", "orders", name="orders")),
+    ),
+    AuditedWeakening(
+        _STAY,
+        "a pattern leaves every role of the platform out of the denial",
+        "vault-is-guarded",
+        _limited(
+            "backups-vault-policy",
+            "OnlyBreakGlass",
+            ArnNotLike={"aws:PrincipalArn": [f"arn:aws:iam::{_ACCOUNT}:role/example-*"]},
+        ),
+    ),
+    AuditedWeakening(
+        _STAY,
+        "the denial is for principals of other accounts",
+        "vault-is-guarded",
+        _limited(
+            "backups-vault-policy", "OnlyBreakGlass", StringNotEquals={"aws:PrincipalAccount": _ACCOUNT}
+        ),
+    ),
+    AuditedWeakening(
+        _STAY,
+        "the denial names the objects and not the bucket",
+        "vault-is-guarded",
+        _with("backups-vault-policy", "OnlyBreakGlass", Resource=f"{_ARN}/*"),
+    ),
+    AuditedWeakening(
+        _STAY,
+        "what was overwritten expires in a day, above a size",
+        "vault-expires-nothing-early",
+        _append(
+            "backups-vault-lifecycle",
+            "rules",
+            {
+                "id": "large",
+                "status": "Enabled",
+                "filter": {"objectSizeGreaterThan": 1.0},
+                "noncurrentVersionExpiration": {"noncurrentDays": 1.0},
+            },
+        ),
+    ),
+    AuditedWeakening(
+        _STAY,
+        "dumps of the replica expire on a date",
+        "vault-expires-nothing-early",
+        _append(
+            "backups-replica-lifecycle",
+            "rules",
+            {
+                "id": "move",
+                "status": "Enabled",
+                "filter": {"prefix": "database/"},
+                "expiration": {"date": "2030-02-01T00:00:00Z"},
+            },
+        ),
+    ),
+    AuditedWeakening(
+        _KEYS,
+        "the key decrypts for one network only",
+        "key-is-usable",
+        _policy(
+            "backups-vault-key",
+            _adding(
+                {
+                    "Effect": "Deny",
+                    "Principal": "*",
+                    "Action": "kms:Decrypt",
+                    "Resource": "*",
+                    "Condition": {"StringNotEquals": {"aws:SourceVpce": "vpce-0123456789abcdef0"}},
+                }
+            ),
+        ),
+    ),
+    AuditedWeakening(
+        _KEYS,
+        "whoever has a tag may end the key",
+        "key-is-guarded",
+        _with(
+            "backups-vault-key",
+            "OnlyBreakGlass",
+            Condition={"StringNotEquals": {"aws:PrincipalTag/break-glass": "yes"}},
+        ),
+    ),
+    AuditedWeakening(
+        _KEYS,
+        "a replica of the key is governed by the whole account",
+        "key-is-guarded",
+        _all(
+            _set("backups-vault-key", multiRegion=True),
+            _add(
+                _aws(
+                    "kms/replicaKey:ReplicaKey",
+                    "key-copy",
+                    primaryKeyArn=UNKNOWN,
+                    deletionWindowInDays=30.0,
+                    region="eu-central-1",
+                    policy=_statements(
+                        _allow("kms:*", "*", Principal={"AWS": f"arn:aws:iam::{_ACCOUNT}:root"})
+                    ),
+                    made_from={"primaryKeyArn": ["backups-vault-key"]},
+                )
+            ),
+        ),
+    ),
+    AuditedWeakening(
+        _KEYS,
+        "the key lies in a store of the account's own",
+        "key-is-usable",
+        _set("backups-vault-key", customKeyStoreId="cks-0123456789abcdef0"),
+    ),
+    AuditedWeakening(
+        _KEYS,
+        "a second alias of the key's name leads to another key",
+        "key-is-usable",
+        _add(
+            _aws(
+                "kms/alias:Alias",
+                "alias-again",
+                name="alias/example-vault-eu-west-1",
+                targetKeyId=UNKNOWN,
+                made_from={"targetKeyId": ["backups-documents-key"]},
+            )
+        ),
+    ),
+    AuditedWeakening(
+        _ARRIVE,
+        "a second rule puts the copies of dumps into an archive",
+        "vault-is-replicated",
+        _copied_besides("database/", storageClass="DEEP_ARCHIVE"),
+    ),
+    AuditedWeakening(
+        _ARRIVE,
+        "the replica's key makes no data keys for the other account",
+        "replicator-can-copy",
+        _policy(
+            "backups-replica-key",
+            _adding(
+                {
+                    "Effect": "Deny",
+                    "Principal": "*",
+                    "Action": "kms:GenerateDataKey",
+                    "Resource": "*",
+                    "Condition": {"StringNotEquals": {"kms:CallerAccount": _REPLICA}},
+                }
+            ),
+        ),
+    ),
+    AuditedWeakening(
+        _ARRIVE,
+        "the replicator's trust asks for another source account",
+        "replicator-can-copy",
+        _trusting("backups-replicator", {"StringEquals": {"aws:SourceAccount": _REPLICA}}),
+    ),
+    AuditedWeakening(
+        _ARRIVE,
+        "the list of the replicator's policies leaves its policy out",
+        "role-policies-are-listed",
+        _set("backups-replicator-policies", policyNames=[]),
+    ),
+    AuditedWeakening(
+        _ARRIVE,
+        "the replicator encrypts under an alias that isn't there",
+        "replicator-can-copy",
+        _limited(
+            "backups-replicator-policy",
+            "Encrypt",
+            **{"ForAnyValue:StringEquals": {"kms:ResourceAliases": ["alias/example-vault"]}},
+        ),
+    ),
+    AuditedWeakening(
+        _OURS,
+        "a switch of the public access block is left out",
+        "bucket-is-closed-to-the-public",
+        _set("backups-replica-public-access", restrictPublicBuckets=ABSENT),
+    ),
+    AuditedWeakening(
+        _OURS,
+        "plain HTTP is refused to other accounts only",
+        "bucket-demands-encrypted-transport",
+        _limited("backups-vault-policy", "OnlyTls", StringNotEquals={"aws:PrincipalAccount": _ACCOUNT}),
+    ),
+    AuditedWeakening(
+        _OURS,
+        "a distribution of another account reads the vault",
+        "vault-admits-no-stranger",
+        _policy(
+            "backups-vault-policy",
+            _adding(
+                _allow(
+                    "s3:GetObject",
+                    f"{_ARN}/*",
+                    Principal={"Service": "cloudfront.amazonaws.com"},
+                    Condition={
+                        "ArnLike": {"aws:SourceArn": f"arn:aws:cloudfront::{_STRANGER}:distribution/E1"}
+                    },
+                )
+            ),
+        ),
+    ),
+    AuditedWeakening(
+        _OURS,
+        "dumps are copied to a bucket of another account as well",
+        "vault-admits-no-stranger",
+        _copied_besides("database/", bucket="arn:aws:s3:::somebody-elses", account=_STRANGER),
+    ),
+    AuditedWeakening(
+        _OURS,
+        "access points decide who reads, and one admits another account",
+        "vault-admits-no-stranger",
+        _all(
+            _policy(
+                "backups-vault-policy",
+                _adding(
+                    _allow(
+                        "s3:GetObject",
+                        f"{_ARN}/*",
+                        Principal={"AWS": "*"},
+                        Condition={"StringEquals": {"s3:DataAccessPointAccount": _ACCOUNT}},
+                    )
+                ),
+            ),
+            _add(
+                _aws(
+                    "s3/accessPoint:AccessPoint",
+                    "partners",
+                    bucket=_NAME,
+                    policy=_statements(
+                        _allow(
+                            "s3:GetObject",
+                            f"arn:aws:s3:eu-west-1:{_ACCOUNT}:accesspoint/partners/object/*",
+                            Principal={"AWS": f"arn:aws:iam::{_STRANGER}:root"},
+                        )
+                    ),
+                )
+            ),
+        ),
+    ),
+    AuditedWeakening(
+        _TAMPERING,
+        "the rule listens on a bus that AWS tells nothing",
+        "vault-raises-alarms",
+        _set("backups-alarms-eu-west-1-losses", eventBusName="audit"),
+    ),
+    AuditedWeakening(
+        _TAMPERING,
+        "the trail leaves out the calls to KMS",
+        "vault-account-keeps-a-trail",
+        _set(
+            "backups-trail-trail",
+            advancedEventSelectors__0__fieldSelectors=[
+                {"field": "eventCategory", "equals": ["Management"]},
+                {"field": "eventSource", "notEquals": ["kms.amazonaws.com"]},
+            ],
+        ),
+    ),
+    AuditedWeakening(
+        _TAMPERING,
+        "users are watched at the vault, and sessions of roles are not",
+        "vault-raises-alarms",
+        _document("backups-alarms-eu-west-1-losses", "eventPattern", _only_users),
+    ),
+    AuditedWeakening(
+        _TAMPERING,
+        "the topic has a key that no rule can use",
+        "vault-raises-alarms",
+        _set("backups-alarms-eu-west-1-topic", kmsMasterKeyId="alias/aws/sns"),
+    ),
+    AuditedWeakening(
+        _TAMPERING,
+        "the trail writes under a prefix that its bucket refuses",
+        "vault-account-keeps-a-trail",
+        _set("backups-trail-trail", s3KeyPrefix="audit"),
+    ),
+    AuditedWeakening(
+        _TAMPERING,
+        "the record is locked for a day",
+        "vault-account-keeps-a-trail",
+        _set("backups-trail-lock", rule__defaultRetention__days=1.0),
+    ),
+    AuditedWeakening(
+        _TAMPERING,
+        "the record expires in a day",
+        "vault-account-keeps-a-trail",
+        _set("backups-trail-lifecycle", rules__0__expiration={"days": 1.0}),
+    ),
+    AuditedWeakening(
+        _TAMPERING,
+        "another account reads the record",
+        "vault-account-keeps-a-trail",
+        _policy(
+            "backups-trail-policy",
+            _adding(
+                _allow(
+                    "s3:GetObject",
+                    f"arn:aws:s3:::example-trail-{_ACCOUNT}-eu-west-1/*",
+                    Principal={"AWS": f"arn:aws:iam::{_STRANGER}:root"},
+                )
+            ),
+        ),
+    ),
+    AuditedWeakening(
+        _TAMPERING,
+        "every alarm says the same",
+        "vault-raises-alarms",
+        _set(
+            "backups-alarms-eu-west-1-losses-target", input=json.dumps("all is well"), inputTransformer=ABSENT
+        ),
+    ),
+    AuditedWeakening(
+        _TAMPERING,
+        "an alarm is tried once, for a minute",
+        "vault-raises-alarms",
+        _set(
+            "backups-alarms-eu-west-1-losses-target",
+            retryPolicy={"maximumRetryAttempts": 0.0, "maximumEventAgeInSeconds": 60.0},
+        ),
+    ),
+    AuditedWeakening(
+        _TAMPERING,
+        "two subscriptions tell one address",
+        "vault-raises-alarms",
+        _set("backups-alarms-eu-west-1-automation", protocol="email", endpoint="operations@example.com"),
+    ),
+    AuditedWeakening(
+        _TAMPERING,
+        "a policy of its own replaces the topic's",
+        "vault-raises-alarms",
+        _add(
+            _aws(
+                "sns/topicPolicy:TopicPolicy",
+                "topic-policy",
+                arn=UNKNOWN,
+                policy=_statements(_allow("sns:*", "*", Principal={"AWS": f"arn:aws:iam::{_ACCOUNT}:root"})),
+                made_from={"arn": ["backups-alarms-eu-west-1-topic"]},
+            )
+        ),
+    ),
+    AuditedWeakening(
+        _OUTAGES,
+        "the prober asks another host by a header",
+        "endpoint-monitor-checks-content",
+        _set("uptime-backend-health", customHttpHeaders={"Host": "status.example.com"}),
+    ),
+    AuditedWeakening(
+        _OUTAGES,
+        "the second prober asks another host by a header",
+        "endpoint-has-second-prober",
+        _set("errors-backend-check-health", headers={"host": "status.example.com"}),
+    ),
+    AuditedWeakening(
+        _OUTAGES,
+        "the second prober looks at the front page",
+        "endpoint-has-second-prober",
+        _set("errors-backend-check-health", url="https://api.example.com/"),
+    ),
+    AuditedWeakening(
+        _OUTAGES,
+        "an outage stays open for a hundred good answers",
+        "endpoint-has-second-prober",
+        _set("errors-backend-check-health", recoveryThreshold=100.0),
+    ),
+    AuditedWeakening(
+        _OUTAGES,
+        "a window names its monitors itself, and mutes nearly all day",
+        "maintenance-window-is-short",
+        _add(
+            Toy(
+                _WINDOW,
+                "night",
+                {**_NIGHT, "monitorIds": [UNKNOWN]},
+                provider="uptimerobot",
+                made_from={"monitorIds": ["uptime-backend-health"]},
+            )
+        ),
+    ),
+    AuditedWeakening(
+        _OUTAGES,
+        "the prober of content asks for none",
+        "endpoint-monitor-checks-content",
+        _set("uptime-backend-health", httpMethodType="HEAD"),
+    ),
+    AuditedWeakening(
+        _OUTAGES,
+        "a failure is tried ten times before it counts",
+        "endpoint-monitor-is-fast",
+        _set("uptime-backend-health", config__applicationErrorRetries=10.0),
+    ),
+    AuditedWeakening(
+        _OUTAGES,
+        "the only layer of the schedule ends",
+        "escalation-always-calls-somebody",
+        _set("oncall-primary-schedule", layers__0__end="2030-02-15T08:00:00Z"),
+    ),
+    AuditedWeakening(
+        _OUTAGES,
+        "an orchestration suppresses whatever the service gets",
+        "page-lasts-until-resolved",
+        _add(
+            Toy(
+                "pagerduty:index/eventOrchestrationService:EventOrchestrationService",
+                "quiet",
+                {
+                    "service": UNKNOWN,
+                    "sets": [{"id": "start", "rules": []}],
+                    "catchAll": {"actions": {"suppress": True}},
+                },
+                provider="pagerduty",
+                made_from={"service": ["oncall-oncall-service"]},
+            )
+        ),
+    ),
+    AuditedWeakening(
+        _OUTAGES,
+        "a window of PagerDuty mutes the service",
+        "page-lasts-until-resolved",
+        _add(
+            Toy(
+                "pagerduty:index/maintenanceWindow:MaintenanceWindow",
+                "quiet",
+                {
+                    "services": [UNKNOWN],
+                    "startTime": "2030-01-16T00:00:00Z",
+                    "endTime": "2031-01-16T00:00:00Z",
+                },
+                provider="pagerduty",
+                made_from={"services": ["oncall-oncall-service"]},
+            )
+        ),
+    ),
+    AuditedWeakening(
+        _OUTAGES,
+        "the service waits before it calls",
+        "page-lasts-until-resolved",
+        _set("oncall-oncall-service", autoPauseNotificationsParameters={"enabled": True, "timeout": 900.0}),
+    ),
+    AuditedWeakening(
+        _OUTAGES,
+        "the prober is given the key of an integration by mail",
+        "page-lasts-until-resolved",
+        _set("oncall-oncall-uptimerobot", type="generic_email_inbound_integration"),
+    ),
+    AuditedWeakening(
+        _ERRORS,
+        "the backend says that it is another environment",
+        "service-receives-its-dsn",
+        _host_variable("SENTRY_ENVIRONMENT", "staging"),
+    ),
+    AuditedWeakening(
+        _ERRORS,
+        "frequent errors are more than the key lets in",
+        "alert-reaches-someone",
+        _set(
+            "errors-backend-frequent-alert",
+            actionFilters__0__conditions=[{"eventFrequencyCount": {"interval": "1h", "value": 100_000.0}}],
+        ),
+    ),
+    AuditedWeakening(
+        _ERRORS,
+        "failures of one route are counted",
+        "sentry-monitor-has-alert",
+        _set("errors-backend-failure-rate", query="is_transaction:true transaction:/none"),
+    ),
+    AuditedWeakening(
+        _ERRORS,
+        "nearly all requests have to fail",
+        "sentry-monitor-has-alert",
+        _set("errors-backend-failure-rate", conditionGroup__conditions__0__comparison=0.98),
+    ),
+    AuditedWeakening(
+        _ERRORS,
+        "every measure is well",
+        "sentry-monitor-has-alert",
+        _set("errors-backend-failure-rate", conditionGroup__conditions__0__conditionResult=0.0),
+    ),
+    AuditedWeakening(
+        _ERRORS,
+        "failures are measured over a day",
+        "sentry-monitor-has-alert",
+        _set("errors-backend-failure-rate", timeWindowSeconds=86_400.0),
+    ),
+    AuditedWeakening(
+        _ERRORS,
+        "ten minutes count as fast",
+        "sentry-monitor-has-alert",
+        _set("errors-backend-latency", conditionGroup__conditions__0__comparison=600_000.0),
+    ),
+    AuditedWeakening(
+        _ERRORS,
+        "the fastest requests are measured",
+        "sentry-monitor-has-alert",
+        _set("errors-backend-latency", aggregate="p1(transaction.duration)"),
+    ),
+    AuditedWeakening(
+        _ERRORS,
+        "errors from every address are thrown away",
+        "error-project-drops-nothing",
+        _set("errors-backend-project", filters={"blacklistedIps": ["0.0.0.0/0"]}),
+    ),
+    AuditedWeakening(
+        _ERRORS,
+        "pages of another host alone may report",
+        "error-project-drops-nothing",
+        _set("errors-frontend-project", clientSecurity={"allowedDomains": ["staging.example.com"]}),
+    ),
+    AuditedWeakening(
+        _ERRORS,
+        "the frontend reports from previews alone",
+        "service-receives-its-dsn",
+        _set("host-frontend-vite-sentry-dsn", targets=["preview"]),
+    ),
+    AuditedWeakening(
+        _SILENCE,
+        "the check-in is awaited in another time zone",
+        "cron-monitor-matches-its-job",
+        _set("job-database-cron", timezone="America/Los_Angeles"),
+    ),
+    AuditedWeakening(
+        _SILENCE,
+        "the check-in is awaited once a month",
+        "cron-monitor-matches-its-job",
+        _set("job-proof-cron", schedule={"intervalValue": 1.0, "intervalUnit": "month"}),
+    ),
+    AuditedWeakening(
+        _SILENCE,
+        "a window mutes the heartbeat nearly all day",
+        "maintenance-window-is-short",
+        _all(
+            _add(Toy(_WINDOW, "night", dict(_NIGHT), provider="uptimerobot")),
+            _set("job-files-heartbeat", maintenanceWindowIds=[UNKNOWN]),
+            _made_from("job-files-heartbeat", maintenanceWindowIds=["night"]),
+        ),
+    ),
+    AuditedWeakening(
+        _SILENCE,
+        "a missed job is told the first time alone",
+        "sentry-monitor-has-alert",
+        _set("job-files-alert", triggerConditions=[{"firstSeenEvent": {}}]),
+    ),
+    AuditedWeakening(
+        _SILENCE,
+        "a job is missed ten times before it is told",
+        "sentry-monitor-has-alert",
+        _set("job-database-alert", actionFilters__0__conditions=[{"issueOccurrences": {"value": 10.0}}]),
+    ),
+    AuditedWeakening(
+        _LITTLE,
+        "break-glass needs a second factor where a session speaks of one",
+        "vault-is-guarded",
+        _trusting(
+            "backups-administration-break-glass",
+            {
+                "BoolIfExists": {"aws:MultiFactorAuthPresent": "true"},
+                "NumericLessThanIfExists": {"aws:MultiFactorAuthAge": "900"},
+                "StringEquals": {"aws:RequestedRegion": ["eu-west-1", "us-east-1"]},
+            },
+        ),
+    ),
+    AuditedWeakening(
+        _LITTLE,
+        "a subject is compared by an operator that an absent key meets",
+        "role-trusts-one-workload",
+        _trusting(
+            "backups-identity-planner",
+            {
+                "StringEquals": {f"{_OIDC}:aud": "sts.amazonaws.com"},
+                "ForAllValues:StringEquals": {
+                    f"{_OIDC}:sub": "repo:example@123456/platform@456789:environment:plan"
+                },
+            },
+        ),
+    ),
+    AuditedWeakening(
+        _LITTLE,
+        "the driller has no boundary",
+        "role-is-bounded",
+        _set("backups-identity-driller", permissionsBoundary=ABSENT),
+    ),
+    AuditedWeakening(
+        _LITTLE,
+        "the boundary is an administrator",
+        "role-is-bounded",
+        _set("backups-identity-driller", permissionsBoundary="arn:aws:iam::aws:policy/AdministratorAccess"),
+    ),
+    AuditedWeakening(
+        _LITTLE,
+        "another role of the account may take on the deployer",
+        "role-trusts-one-workload",
+        _document(
+            "backups-identity-deployer",
+            "assumeRolePolicy",
+            _adding(
+                {
+                    "Effect": "Allow",
+                    "Principal": {"AWS": f"arn:aws:iam::{_ACCOUNT}:role/legacy"},
+                    "Action": "sts:AssumeRole",
+                }
+            ),
+        ),
+    ),
+    AuditedWeakening(
+        _LITTLE,
+        "a permission set has a policy of everything of its own",
+        "policy-names-its-actions",
+        _add(
+            _aws(
+                "ssoadmin/permissionSetInlinePolicy:PermissionSetInlinePolicy",
+                "people",
+                inlinePolicy=_statements(_allow("*", "*")),
+            )
+        ),
+    ),
+    AuditedWeakening(
+        _LITTLE,
+        "a template of CloudFormation makes roles",
+        "type-is-classified",
+        _add(
+            _aws(
+                "cloudformation/stack:Stack",
+                "roles",
+                name="roles",
+                capabilities=["CAPABILITY_NAMED_IAM"],
+                templateBody="{}",
+            )
+        ),
+    ),
+    AuditedWeakening(
+        _SECRETS,
+        "the database's address stands in a script for browsers",
+        "host-secret-is-sensitive",
+        _add(_vercel("vite-database", "VITE_DATABASE_URL", ["production"], ["database-project"])),
+    ),
+    AuditedWeakening(
+        _SECRETS,
+        "previews are given production's database",
+        "host-secret-is-sensitive",
+        _add(
+            _vercel("database-url", "DATABASE_URL", ["production", "preview"], ["database-role-application"])
+        ),
+    ),
+    AuditedWeakening(
+        _SECRETS,
+        "the owner's password is a plain parameter",
+        "secret-is-marked",
+        _add(
+            _aws(
+                "ssm/parameter:Parameter",
+                "parameter",
+                name="/example/dsn",
+                type="String",
+                value=UNKNOWN,
+                made_from={"value": ["database-role-owner"]},
+            )
+        ),
+    ),
+    AuditedWeakening(
+        _SECRETS,
+        "another account reads a job's document",
+        "secret-admits-no-stranger",
+        _policy(
+            "backups-documents-driller",
+            _adding(
+                _allow(
+                    "secretsmanager:GetSecretValue", "*", Principal={"AWS": f"arn:aws:iam::{_STRANGER}:root"}
+                )
+            ),
+        ),
+    ),
+    AuditedWeakening(
+        _SECRETS,
+        "a password stands in the environment of a function",
+        "nothing-looks-like-a-secret",
+        _add(
+            _aws(
+                "lambda/function:Function",
+                "function",
+                environment={"variables": {"DB_PASSWORD": "correct-horse"}},
+            )
+        ),
+    ),
+    AuditedWeakening(
+        _SECRETS,
+        "a password stands in the definition of a container",
+        "nothing-looks-like-a-secret",
+        _add(
+            _aws(
+                "ecs/taskDefinition:TaskDefinition",
+                "task",
+                containerDefinitions=json.dumps(
+                    [{"name": "web", "environment": [{"name": "DB_PASSWORD", "value": "correct-horse"}]}]
+                ),
+            )
+        ),
+    ),
+    AuditedWeakening(
+        _SECRETS,
+        "calls to AWS are checked against an authority of one's own",
+        "provider-reaches-its-vendor",
+        _set("aws-primary", customCaBundle="authority.pem"),
+    ),
+    AuditedWeakening(
+        _EXCEPTIONS,
+        "the files are declared to hold nothing",
+        "job-protects-something",
+        _set("files", holdsData=False),
     ),
 )

@@ -37,15 +37,16 @@ def _judge(resource: Resource, stack: PolicyStack, _limits: Parameters) -> Itera
             yield message("an output holds what looks like " + form)
 
 
-_SECRET_NAME: Final = (
+_VARIABLE_NAME: Final = (
     r"(?!(?:EXPO_PUBLIC|GATSBY|NEXT_PUBLIC|NUXT_PUBLIC|PUBLIC|REACT_APP|VITE)_)"
     r"(?:[A-Z][A-Z0-9]*_)*(?:PASSWORD|PASSWD|SECRET|(?:SECRET|PRIVATE|API|ACCESS)_KEY|TOKEN)"
 )
 """Of an environment variable: what it holds is no name, path or address of a secret."""
 
-_VARIABLE: Final = re.compile(_SECRET_NAME)
+_VARIABLE: Final = re.compile(_VARIABLE_NAME)
 _IN_DOCUMENT: Final = re.compile(
-    rf'"{_SECRET_NAME}"\s*:\s*"(?P<first>[^"]*)"|"name"\s*:\s*"{_SECRET_NAME}"\s*,\s*"value"\s*:\s*"(?P<second>[^"]*)"'
+    rf'"{_VARIABLE_NAME}"\s*:\s*"(?P<first>[^"]*)"'
+    rf'|"name"\s*:\s*"{_VARIABLE_NAME}"\s*,\s*"value"\s*:\s*"(?P<second>[^"]*)"'
 )
 _SECRET_VALUE: Final = re.compile(r"(?!arn:|/|https?://)[^\s${}<>]{6,}")
 """A value itself: no reference to one, no template, nothing that is too short to be a secret."""
@@ -57,10 +58,8 @@ def _is_secret(name: str, value: str) -> bool:
 
 def _names_secret(text: str) -> bool:
     """Tell whether a document, such as a container's definition, gives a variable with a secret."""
-    return any(
-        _SECRET_VALUE.fullmatch(found["first"] or found["second"] or "")
-        for found in _IN_DOCUMENT.finditer(text)
-    )
+    values = (found["first"] or found["second"] or "" for found in _IN_DOCUMENT.finditer(text))
+    return any(map(_SECRET_VALUE.fullmatch, values))
 
 
 def _iterate_variables(value: Any) -> Iterator[tuple[str, str]]:

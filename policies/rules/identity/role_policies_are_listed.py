@@ -72,7 +72,8 @@ def _judge(role: Resource, stack: PolicyStack, _limits: Parameters) -> Iterable[
 def _leaves_out(entries: PropertyValue, name: PropertyValue) -> bool:
     """Tell whether a list certainly lacks a policy: a name that is not known may be any."""
     listed = entries.each()
-    return isinstance(name, Known) and Unknown() not in (entries, *listed) and name not in listed
+    is_known = isinstance(entries, Known) and isinstance(name, Known) and Unknown() not in listed
+    return is_known and name not in listed
 
 
 RULE: Final = Rule(

@@ -82,9 +82,7 @@ def _check_ways_in(service: Resource, stack: PolicyStack) -> Iterable[Message]:
                     and _is_about(way, service, stack)
                     and not (isinstance(kind, Absent | Unknown) or kind in _BY_EVENTS)
                 ):
-                    yield message(
-                        "{resource} can't tell it anything through {way}", resource=resource, way=way
-                    )
+                    yield message("{teller} can't tell it anything by {way}", teller=resource, way=way)
 
 
 def _check_others(service: Resource, stack: PolicyStack) -> Iterable[Message]:
