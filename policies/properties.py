@@ -136,7 +136,7 @@ PROPERTIES: Final = (
         "a person is told.",
         "The trail with its regions, events, validation and lock; access logs, where they go and how long "
         "they stay; for each account and region a rule that matches each dangerous call, its target, the "
-        "topic's policy and its subscription.",
+        "topic's policy, key and subscriptions; whether the trail can write where it is to.",
         "Whether the mail is read.",
         (
             "vault-access-is-logged",
@@ -151,7 +151,8 @@ PROPERTIES: Final = (
         "For each endpoint its monitors: path, keyword and statuses, interval, retries and delays added up, "
         "regions, certificate, pauses and windows; the contacts with their status, delay and the domain "
         "they depend on; a second prober of another vendor; at PagerDuty each level of an escalation policy "
-        "with its people, schedules, their layers and restrictions, delays, repeats, urgency and timeouts.",
+        "with its people, schedules, their layers and restrictions, delays, repeats, urgency and timeouts, "
+        "and the windows, event rules and orchestrations that keep events from them.",
         "Whether a phone rings, and how a service at PagerDuty escalates that another program declares: a "
         "test message of the vendor shows that. Holidays, overrides and people who left since.",
         (
@@ -179,7 +180,8 @@ PROPERTIES: Final = (
         "A new error of a service reaches its owners, and a flood of errors hides none.",
         "For each service its project, key, rate limit, spike protection and owners; alerts with their "
         "triggers, filters, environment, frequency and actions; monitors without an alert and alerts "
-        "without a monitor; whether the service is given its project's DSN where it runs.",
+        "without a monitor; what each measures, over how long, and from which value on; whether the "
+        "service is given its project's DSN where it runs.",
         "Errors that a service does not report.",
         (
             "alert-listens-to-something",
@@ -241,8 +243,9 @@ PROPERTIES: Final = (
         "No credential stands in clear in a state, a preview or a log, and none lasts for ever.",
         "Inputs and outputs that are credentials by their package's schema; policies of secrets; texts in "
         "the form of a known credential; types that make keys, tokens or users with passwords; variables "
-        "at a host whose names say that they hold a secret.",
-        "A credential of an unknown form in an input that no schema marks: no name is guessed from.",
+        "at a host, a function or a container whose names say that they hold a secret, and the places of a "
+        "host that get them.",
+        "A credential of an unknown form in an input that no schema marks and that is no variable.",
         (
             "host-secret-is-sensitive",
             "no-long-lived-key",

@@ -47,7 +47,8 @@ def _judge(policy: Resource, stack: PolicyStack, _limits: Parameters) -> Iterabl
             for action in (*_LIMITED, _TRUST)
             for arn in arns_of(role)
         )
-        if changes and isinstance(bound := role.at("permissionsBoundary"), Absent):
+        bound = role.at("permissionsBoundary")
+        if changes and isinstance(bound, Absent):
             yield message("it may change {role}, which has no permissions boundary", role=role)
         elif changes and isinstance(bound, Known) and allows_everything(str(bound.value)):
             yield message("it may change {role}, whose permissions boundary allows everything", role=role)
