@@ -112,6 +112,7 @@ _TABLE: Final = {
             "eu-west-1",
             "key-is-usable",
             "replicator-can-copy",
+            "vault-account-keeps-a-trail",
             "vault-is-replicated",
             "vault-raises-alarms",
         ),
