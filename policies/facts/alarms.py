@@ -159,8 +159,8 @@ def judge_topic(topic: Resource, stack: PolicyStack, *, least: float, root_may: 
         and isinstance(subscription.at("filterPolicy"), Absent)
         and _tells(subscription)
     ]
-    told = {_address_of(subscription) for subscription in subscriptions}
-    if len(told) < least:
+    addresses = {_address_of(subscription) for subscription in subscriptions}
+    if len(addresses) < least:
         yield message(
             "{topic} has fewer than {least} subscriptions that tell of everything: "
             "removing the last one is told nobody",

@@ -19,15 +19,15 @@ def _judge(resource: Resource, stack: PolicyStack, _limits: Parameters) -> Itera
     if any(isinstance(one.name, Unknown) for one in variables):
         yield unknown_value(resource, "key" if resource.type == PROJECT_VARIABLE else "variables")
     alone = resource.type == PROJECT_VARIABLE  # a collection does not say which variable is made of what
-    made = alone and makes_credential(stack.dependencies(resource, "value"))
-    published = [one for one in variables if one.is_public and (one.is_private or made)]
+    from_credential = alone and makes_credential(stack.dependencies(resource, "value"))
+    published = [one for one in variables if one.is_public and (one.is_private or from_credential)]
     if published:
         yield message(
             "{count} of its secrets are written into what visitors get", count=number(len(published))
         )
     secrets = [one for one in variables if one.holds_secret]
     if resource.type == PROJECT_VARIABLE:
-        private = [one for one in variables if one.is_private or made]
+        private = [one for one in variables if one.is_private or from_credential]
         if private and resource.at("targets") != Known(["production"]):
             yield message("it gives previews what production has")
         if secrets:
