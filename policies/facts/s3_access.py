@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, LiteralString
 
 from core import vault_layout
@@ -160,6 +160,11 @@ class IamIdentity:
     arn_suffix: str | None
     """The last part of its ARN, such as `role/name`. It and the account are None if unknown."""
 
+    _allowing: dict[tuple[str, str], list[Statement]] = field(
+        default_factory=dict[tuple[str, str], list[Statement]], repr=False, compare=False
+    )
+    """What `statements_allowing` has found: several rules ask the same of each identity and each vault."""
+
     @classmethod
     def of(
         cls, resource: Resource, stack: PolicyStack, statements: list[Statement], unreadable: list[Message]
@@ -199,6 +204,11 @@ class IamIdentity:
 
     def statements_allowing(self, action: str, arn: str) -> list[Statement]:
         """Return the statements that allow an action on a bucket, or on a key in it."""
+        if (action, arn) not in self._allowing:
+            self._allowing[action, arn] = self._find_allowing(action, arn)
+        return self._allowing[action, arn]
+
+    def _find_allowing(self, action: str, arn: str) -> list[Statement]:
         allowing = [
             statement
             for statement in self.statements
