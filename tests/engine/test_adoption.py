@@ -25,6 +25,7 @@ from twin.uptimerobot.model import UptimeRobot
 from twin.vendor import faults
 from twin.vendor.faults import CREATION, Fault
 from twin.vendor.store import VendorStore
+from twin.vercel.model import VARIABLE, Vercel
 
 ISSUERS = {
     "backups-identity-github": "arn:aws:iam::123456789012:oidc-provider/token.actions.githubusercontent.com",
@@ -195,6 +196,11 @@ def find_everything_again(installation: Installation, counts: Counter[str]) -> N
     for project in ("bulwark", "bulwark-administrator"):
         (home.state / ".pulumi" / "stacks" / project / "local.json").unlink()
     adopt(installation)
+    # Variables at Vercel are not searched for: `up` would name each, with its id, to delete or to adopt.
+    vercel = Vercel(home)
+    with closing(vercel.store):
+        for identifier in vercel.list_objects(VARIABLE):
+            vercel.delete(VARIABLE, identifier)
     done = installation.bulwark("up", "--json", timeout_seconds=600)
     assert done.code == 0, done.text[-3_000:]
     assert not {"replace", "delete", "create-replacement", "delete-replaced"} & set(done.json["changes"])

@@ -238,7 +238,7 @@ def test_an_edited_manifest_is_unreadable_or_fails_verification(
     verification = verify(
         manifest.model_copy(update={"figures": figures}), locked_vault.client, scratch=scratch
     )
-    assert any("tags" in problem for problem in verification.problems)
+    assert any("tags" in problem for problem in verification.problems), verification.problems
     key = vault_layout.database_backup("daily", "database", "20300101T000000Z-0000") + vault_layout.MANIFEST
     overwrite_object(locked_vault, key, b'{"id": 5}')
     unreadable = next(
