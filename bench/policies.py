@@ -34,7 +34,7 @@ SIZES: Final = (50, 500, 1_000)
 STACK: Final = "pulumi:pulumi:Stack"
 UNKNOWN: Final = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 KIND: Final = "4dabf18193072939515e22adb298388d"
-VENDORS: Final = ("aws", "neon", "sentry", "uptimerobot")
+VENDORS: Final = ("aws", "neon", "pagerduty", "railway", "sentry", "uptimerobot", "vercel")
 
 
 class CpuTime(NamedTuple):
