@@ -38,6 +38,11 @@ class DeclaredStack:
         return {key: _parse(value) for key, value in inputs.items()}
 
 
+def name_of(resource: StateResource) -> str:
+    """Return a resource's name in the stack, the last part of its URN."""
+    return str(resource["urn"]).rpartition("::")[2]
+
+
 def inputs_of(resource: StateResource) -> Mapping[str, Any]:
     return resource.get("inputs") or {}
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from core.text import printable
 from live.aws_access import AwsAccess, explain_errors
-from live.declared import DeclaredStack, StateResource
+from live.declared import DeclaredStack, StateResource, name_of
 from live.finding import LiveFinding, Lookup, name
 
 _KEY: Final = "aws:kms/key:Key"
@@ -46,8 +46,7 @@ def _read_state(key: StateResource, declared: DeclaredStack, access: AwsAccess) 
     kms = access.open_client("kms", declared.provider_of(key))
     with explain_errors(f"reading the key {key_id}"):
         metadata = kms.describe_key(KeyId=key_id)["KeyMetadata"]
-    name = str(key["urn"]).rpartition("::")[2]
-    return KeyState(name, key_id, printable(str(metadata["KeyState"])), metadata.get("DeletionDate"))
+    return KeyState(name_of(key), key_id, printable(str(metadata["KeyState"])), metadata.get("DeletionDate"))
 
 
 def lookups(declared: DeclaredStack, access: AwsAccess) -> Iterator[Lookup]:

@@ -13,8 +13,3 @@ def parse_answer(answer: HttpAnswer) -> dict[str, Any] | None:
     except DocumentError:
         return None
     return cast("dict[str, Any]", parsed) if isinstance(parsed, dict) else None
-
-
-def require_object(answer: HttpAnswer) -> dict[str, Any]:
-    """Return the JSON object of an answer, empty if it is none."""
-    return parse_answer(answer) or {}

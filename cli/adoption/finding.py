@@ -7,7 +7,7 @@ from typing import Any, Final, Literal, NamedTuple
 from components.settings import Settings
 from core.failure import Failure
 from live.aws_access import AwsAccess
-from live.declared import DeclaredStack, StateResource, inputs_of
+from live.declared import DeclaredStack, StateResource, inputs_of, name_of
 from live.vendor_apis import Apis
 
 FindingStatus = Literal["managed", "set", "found", "missing", "duplicate", "ambiguous", "unfit", "unknown"]
@@ -115,10 +115,6 @@ class Finding:
     candidates: tuple[str, ...] = ()
     deletion: str = ""
     """How a second one is deleted."""
-
-
-def name_of(resource: StateResource) -> str:
-    return str(resource["urn"]).rpartition("::")[2]
 
 
 def decide(

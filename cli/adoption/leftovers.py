@@ -10,13 +10,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from cli.adoption.finding import Finding, name_of
+from cli.adoption.finding import Finding
 from cli.adoption.search import KINDS, search
 from core.failure import Failure
 from core.text import printable
 from engine.declared_resources import DeclaredResources
 from engine.stack_target import StackTarget
-from live.declared import StateResource
+from live.declared import StateResource, name_of
 
 _TYPES = {kind.token for kinds in KINDS.values() for kind in kinds}
 

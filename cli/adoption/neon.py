@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from cli.adoption.finding import ResourceKind, VendorObject, Vendors, name_of
-from live.declared import StateResource, inputs_of
+from cli.adoption.finding import ResourceKind, VendorObject, Vendors
+from live.declared import StateResource, inputs_of, name_of
 from live.neon import (
     NeonProject,
     find_project,

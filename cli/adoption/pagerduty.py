@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from cli.adoption.finding import ResourceKind, VendorObject, Vendors
-from live.declared import StateResource, inputs_of
+from live.declared import StateResource, inputs_of, name_of
 from live.pagerduty import PagerDutyCollection, PagerDutyObject, list_collection
 
 _SERVICE: Final = "pagerduty:index/service:Service"
@@ -28,7 +28,7 @@ def _list_named(
 
 def _list_integrations(vendors: Vendors, resource: StateResource) -> Iterator[VendorObject]:
     """Yield the integrations of the service whose component has the resource: others have the same names."""
-    name = str(resource["urn"]).rpartition("::")[2].rpartition("-")[0]
+    name = name_of(resource).rpartition("-")[0]
     declared = {
         inputs_of(item).get("name")
         for item in vendors.declared.of_type(_SERVICE)

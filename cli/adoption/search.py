@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from cli.adoption import aws, neon, pagerduty, sentry, uptimerobot
-from cli.adoption.finding import Finding, ResourceKind, Vendors, find_existing, name_of
+from cli.adoption.finding import Finding, ResourceKind, Vendors, find_existing
 from core.failure import Failure
 from engine.stack_target import StackTarget
 from live import vendor_apis
 from live.aws_access import AwsAccess
-from live.declared import DeclaredStack, StateResource
+from live.declared import DeclaredStack, StateResource, name_of
 
 KINDS: Final[Mapping[str, Sequence[ResourceKind]]] = {
     "AWS": aws.KINDS,

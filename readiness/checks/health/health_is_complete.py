@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from policies.framework.controls import Control
-from readiness.api_answers import parse_answer, require_object
+from readiness.api_answers import parse_answer
 from readiness.check import NotApplicableError, Observation, ReadinessCheck
 from readiness.live_platform import LivePlatform
 
@@ -25,7 +25,8 @@ def _look(platform: LivePlatform) -> Observation:
             seen.problems.append(f"{address} answers no JSON")
             continue
         seen.problems += [f"{address}: {problem}" for problem in _judge(body)]
-        version = require_object(platform.reader.get(f"{service.url}{api.version}")).get("version")
+        versions = parse_answer(platform.reader.get(f"{service.url}{api.version}")) or {}
+        version = versions.get("version")
         seen.expect(
             version is None or body.get("version") == version,
             f"{address} names version {body.get('version')}, and {api.version} {version}",

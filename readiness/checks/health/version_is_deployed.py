@@ -3,7 +3,7 @@
 from typing import Final
 
 from policies.framework.controls import Control
-from readiness.api_answers import require_object
+from readiness.api_answers import parse_answer
 from readiness.check import NotApplicableError, Observation, ReadinessCheck
 from readiness.live_platform import LivePlatform
 
@@ -16,7 +16,7 @@ def _look(platform: LivePlatform) -> Observation:
     for service, api in platform.apis.values():
         address = f"{service.url}{api.version}"
         answer = platform.reader.get(address)
-        body = require_object(answer)
+        body = parse_answer(answer) or {}
         version, commit = str(body.get("version", "")), str(body.get("commit", ""))
         seen.measured[address] = (
             f"{answer.status}, version {version or 'missing'}, commit {commit or 'missing'}"
