@@ -16,7 +16,8 @@ from recovery.attestation import IssueToken, Trust, put_attested
 from recovery.context import RecoveryContext
 from recovery.files import copy
 from recovery.files.changes import Changes
-from recovery.files.comparison import ComparedFiles, OutOfOrderError, compare, sort_copies, sort_objects
+from recovery.files.columns import ListedCopies, OutOfOrderError, sort_blocks
+from recovery.files.comparison import ComparedFiles, compare
 from recovery.files.copy import copy_object
 from recovery.files.listings import Listings
 from recovery.files.manifest import (
@@ -28,7 +29,7 @@ from recovery.files.manifest import (
     store_listing,
 )
 from recovery.files.parallel import bounded_map
-from recovery.files.source import FileSource, SourceFailure, SourceObject, is_md5
+from recovery.files.source import FileSource, ListedObjects, SourceFailure, SourceObject, is_md5
 from recovery.files.uploads import verify_uploads
 from recovery.manifest import LeftOut
 from recovery.postgres.compression import compress
@@ -47,7 +48,6 @@ _BATCH_OBJECTS: Final = 5_000
 _BATCH_BYTES: Final = 16 << 30
 """Size of a batch, which is what an interrupted run copies again at most; each costs a start of rclone."""
 
-_REPORTED_OBJECTS: Final = 1000
 _OBJECT_WORKERS: Final = 4
 """Objects that are copied in parallel without rclone; each has parts in memory."""
 
@@ -118,8 +118,8 @@ class BackupRun:
         """Compare; with `sort` sort first what the source and the vault list."""
         listings, objects = self._listings, self._report(self._listings.objects())
         return compare(
-            sort_objects(objects, self._folder) if sort else objects,
-            sort_copies(listings.copies(), self._folder) if sort else listings.copies(),
+            sort_blocks(ListedObjects, objects, self._folder) if sort else objects,
+            sort_blocks(ListedCopies, listings.copies(), self._folder) if sort else listings.copies(),
             listings.entries(),
             self.changes,
             store=self._store,
@@ -127,13 +127,13 @@ class BackupRun:
             lock=self._lock.period if self._lock else None,
         )
 
-    def _report(self, objects: Iterator[SourceObject]) -> Iterator[SourceObject]:
-        """Yield the listed objects, and report their number now and then and at the end."""
+    def _report(self, objects: Iterator[ListedObjects]) -> Iterator[ListedObjects]:
+        """Yield the listed objects, and report their number after each page."""
         number = 0
-        for number, source_object in enumerate(objects, 1):
-            if number % _REPORTED_OBJECTS == 0:
-                self._on_progress("listed", number)
-            yield source_object
+        for block in objects:
+            number += len(block.keys)
+            self._on_progress("listed", number)
+            yield block
         self._on_progress("listed", number)
 
     def close(self) -> None:

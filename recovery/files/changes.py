@@ -7,7 +7,7 @@ is in a SQLite file. So memory does not grow with the number of objects.
 
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO, Final, NamedTuple
@@ -47,6 +47,21 @@ class Total(NamedTuple):
     bytes: int
 
 
+class KeptLines(NamedTuple):
+    """Lines of consecutive entries that stay as they are, and what they say together."""
+
+    lines: Sequence[bytes]
+    bytes: int
+    """Total size of the copies."""
+
+    altered: int
+    unlocked: int
+    """Number of copies without a lock."""
+
+    lock_end: datetime | None
+    """When the first lock of the others ends."""
+
+
 class Changes:
     """
     What a run has found and done. Objects are added in the order of bucket and key.
@@ -81,17 +96,17 @@ class Changes:
         self._database.close()
         self._lines.close()
 
-    def keep(self, entry: FileEntry, line: bytes) -> None:
-        """Take the entry of an object that has not changed, and its line."""
-        self._lines.write(line)
-        self._place += len(line)
-        self._files[entry.bucket] += 1
-        self._bytes[entry.bucket] += entry.bytes
-        self._altered += entry.altered
-        if entry.locked_until is None:
-            self._unlocked += 1
-        elif self._lock_end is None or entry.locked_until < self._lock_end:
-            self._lock_end = entry.locked_until
+    def keep(self, bucket: str, kept: KeptLines) -> None:
+        """Take the entries of objects that have not changed."""
+        lines = b"".join(kept.lines)
+        self._lines.write(lines)
+        self._place += len(lines)
+        self._files[bucket] += len(kept.lines)
+        self._bytes[bucket] += kept.bytes
+        self._altered += kept.altered
+        self._unlocked += kept.unlocked
+        if kept.lock_end and (self._lock_end is None or kept.lock_end < self._lock_end):
+            self._lock_end = kept.lock_end
 
     def add(
         self,

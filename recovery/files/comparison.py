@@ -1,58 +1,30 @@
 """
 Comparing what the source lists with the entries of the last backup and the copies in the vault.
 
-All three come in the order of their keys, as S3 lists them, and are read side by side, page by page. Rows of
-a service with another order are sorted on the disk first.
+All three come in the order of their keys, as S3 lists them, and are read side by side, block by block. Where
+nothing has changed, whole columns are compared; what differs is looked at object by object.
 """
 
-import heapq
 from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import closing
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from itertools import groupby
-from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Final
 from zlib import crc32
 
 from core.vault_layout import file_copy
-from recovery.files.changes import Changes, open_database
-from recovery.files.manifest import FileEntry
-from recovery.files.source import SourceObject
+from recovery.files.changes import Changes, KeptLines
+from recovery.files.columns import Cursor, KnownLines, ListedCopies
+from recovery.files.manifest import format_time
+from recovery.files.source import ListedObjects
 from recovery.store import StoreName
 
 _SAMPLE: Final = 100
 """Of so many copies one is remembered."""
 
-_SORT_TABLE: Final = (
-    "CREATE TABLE row (bucket TEXT, key TEXT, one, two, three, PRIMARY KEY (bucket, key)) WITHOUT ROWID"
-)
-
-_Row = TypeVar("_Row", bound=tuple[Any, ...])
-
-
-class FileCopy(NamedTuple):
-    """The newest version of an object's copy in the vault."""
-
-    bucket: str
-    key: str
-    version: str
-
-
-class KnownEntry(NamedTuple):
-    """An entry of the last backup, or of a run that was interrupted after it, and its line."""
-
-    bucket: str
-    key: str
-    line: bytes
-    entry: FileEntry
-
-
-class OutOfOrderError(Exception):
-    """Rows do not come in the order of bucket and key."""
+_FIRST_RANGE: Final = 8
+"""Objects of the first range that is compared after one that differed; the next is four times as long."""
 
 
 @dataclass
@@ -62,10 +34,11 @@ class CopySample:
     _keys: list[str] = field(default_factory=list)
     _count: int = 0
 
-    def add(self, store: StoreName, copied: FileCopy) -> None:
-        if self._count % _SAMPLE == 0:
-            self._keys.append(file_copy(store, copied.bucket, copied.key))
-        self._count += 1
+    def add(self, store: StoreName, bucket: str, keys: Sequence[str]) -> None:
+        """Take the keys of consecutive copies."""
+        sample = keys[-self._count % _SAMPLE :: _SAMPLE]
+        self._keys += [file_copy(store, bucket, key) for key in sample]
+        self._count += len(keys)
 
     def count_between(self, first: str, last: str) -> int:
         """Return about how many copies there are between two keys."""
@@ -91,10 +64,31 @@ class ComparedFiles:
     copies: CopySample = field(default_factory=CopySample)
 
 
+@dataclass(frozen=True)
+class LockRenewal:
+    """When a copy gets a new version, because its lock ends soon."""
+
+    now: datetime
+    lock: timedelta
+    """How long the vault locks a new version."""
+
+    def is_due(self, end: str, copy_key: str) -> bool:
+        """Tell whether a third to two thirds of a lock are left, or less; a copy without a lock stays."""
+        if not end or (left := (datetime.fromisoformat(end) - self.now) / self.lock) >= 2 / 3:
+            return False
+        # A share by key, so that not all copies are renewed on one day.
+        return left < (1 + crc32(copy_key.encode()) / (1 << 32)) / 3
+
+    @property
+    def earliest(self) -> str:
+        """A lock that ends at this moment or later is not due."""
+        return format_time(self.now + self.lock * (2 / 3))
+
+
 def compare(
-    objects: Iterable[SourceObject],
-    copies: Iterable[FileCopy],
-    known: Iterable[KnownEntry],
+    objects: Iterable[ListedObjects],
+    copies: Iterable[ListedCopies],
+    known: Iterable[KnownLines],
     changes: Changes,
     *,
     store: StoreName,
@@ -118,136 +112,177 @@ def compare(
 
     Raises:
         OutOfOrderError: one of the three is not in the order of bucket and key.
+        Failure: a line of the last backup is no entry.
     """
-    result, now = ComparedFiles(), datetime.now(UTC)
-    gone = dict(long_copies)
-    for source_object, copied, old in _align(_in_order(objects), _in_order(copies), _in_order(known)):
-        version = copied.version if copied else None
-        if copied:
-            result.copies.add(store, copied)
-        if old:
-            result.known[old.bucket] += 1
-        if not source_object:
-            result.missing.update([old.bucket] if old else ())
-            if copied:
-                changes.add_gone(file_copy(store, copied.bucket, copied.key), copied.version)
-            continue
-        result.listed[source_object.bucket] += 1
-        if long_copies:
-            copy_key = file_copy(store, source_object.bucket, source_object.key)
-            version = long_copies.get(copy_key, version)
-            gone.pop(copy_key, None)
-        if old and version == old.entry.version and _is_same(source_object, old.entry):
-            if lock and _ends_soon(old.entry, now, lock, store):
-                changes.add(source_object, version, old.entry, old.line)
-            else:
-                changes.keep(old.entry, old.line)
+    comparison = _FileComparison(
+        Cursor(objects),
+        Cursor(copies),
+        Cursor(known),
+        changes,
+        store,
+        long_copies,
+        LockRenewal(datetime.now(UTC), lock) if lock else None,
+    )
+    return comparison.run()
+
+
+class _FileComparison:
+    """One comparison, with a cursor in each of the three."""
+
+    def __init__(  # noqa: PLR0917 - private
+        self,
+        objects: Cursor[ListedObjects],
+        copies: Cursor[ListedCopies],
+        known: Cursor[KnownLines],
+        changes: Changes,
+        store: StoreName,
+        long_copies: Mapping[str, str],
+        renewal: LockRenewal | None,
+    ) -> None:
+        self._objects, self._copies, self._known = objects, copies, known
+        self._changes, self._store = changes, store
+        self._long_copies, self._gone = long_copies, dict(long_copies)
+        self._renewal, self._result = renewal, ComparedFiles()
+
+    def run(self) -> ComparedFiles:
+        cursors = (self._objects, self._copies, self._known)
+        while place := min((cursor.place for cursor in cursors if cursor.place), default=None):
+            if not (same := self._count_same()):
+                self._compare_one(place)
+                continue
+            self._keep_all(same)
+            for cursor in cursors:
+                cursor.advance(same)
+        for copy_key, version in self._gone.items():
+            self._changes.add_gone(copy_key, version)
+        return self._result
+
+    def _count_same(self) -> int:
+        """Return how many of the next objects of the three blocks are the same and unchanged."""
+        objects, copies, known = self._objects, self._copies, self._known
+        if not (
+            objects.block and objects.place == copies.place == known.place and copies.block and known.block
+        ):
+            return 0
+        columns = (
+            (objects.block.keys, objects.index, known.block.keys),
+            (objects.block.etags, objects.index, known.block.etags),
+            (objects.block.sizes, objects.index, known.block.sizes),
+            (copies.block.keys, copies.index, known.block.keys),
+            (copies.block.versions, copies.index, known.block.versions),
+        )
+        left, count, step = min(objects.left, copies.left, known.left), 0, _FIRST_RANGE
+        while count < left:
+            step = min(step, left - count)
+            start = known.index + count
+            same = min(
+                _count_equal(mine, first + count, theirs, start, step) for mine, first, theirs in columns
+            )
+            count += same
+            if same < step:
+                break
+            step *= 4
+        return count
+
+    def _keep_all(self, count: int) -> None:
+        """Keep the next objects, the same in all three, or copy them again where a lock ends soon."""
+        block, first = self._known.block, self._known.index
+        assert block  # noqa: S101 - for the type checker
+        self._result.listed[block.bucket] += count
+        self._result.known[block.bucket] += count
+        self._result.copies.add(self._store, block.bucket, block.keys[first : first + count])
+        start = first
+        for index in self._list_due(block, first, first + count):
+            self._keep(block, start, index)
+            self._copy_again(index - first)
+            start = index + 1
+        self._keep(block, start, first + count)
+
+    def _list_due(self, block: KnownLines, start: int, end: int) -> Iterator[int]:
+        """Yield the indexes of the lines whose lock ends soon."""
+        locks = block.locks[start:end]
+        if not self._renewal or min(locks, key=lambda text: text or "~") >= self._renewal.earliest:
+            return
+        for index, lock_end in enumerate(locks, start):
+            if self._renewal.is_due(lock_end, file_copy(self._store, block.bucket, block.keys[index])):
+                yield index
+
+    def _keep(self, block: KnownLines, start: int, end: int) -> None:
+        if start == end:
+            return
+        locks = block.locks[start:end]
+        lock_end = min(filter(None, locks), default=None)
+        kept = KeptLines(
+            block.lines[start:end],
+            sum(map(int, block.copied[start:end])),
+            block.altered[start:end].count("true"),
+            locks.count(""),
+            datetime.fromisoformat(lock_end) if lock_end else None,
+        )
+        self._changes.keep(block.bucket, kept)
+
+    def _copy_again(self, offset: int) -> None:
+        """Copy the object at an offset from the three cursors, whose entry can stay."""
+        objects, known = self._objects, self._known
+        assert objects.block  # noqa: S101 - for the type checker
+        assert known.block  # noqa: S101
+        index = known.index + offset
+        self._changes.add(
+            objects.block.read(objects.index + offset),
+            known.block.versions[index],
+            known.block.read(index),
+            known.block.lines[index],
+        )
+
+    def _compare_one(self, place: tuple[str, str]) -> None:
+        """Compare what the three have at one place, and go on to the next one."""
+        bucket, key = place
+        objects, copies, known = self._objects, self._copies, self._known
+        old = known.block if known.place == place else None
+        version: str | None = None
+        if copies.block and copies.place == place:
+            version = copies.block.versions[copies.index]
+            self._result.copies.add(self._store, bucket, (key,))
+        self._result.known[bucket] += old is not None
+        if objects.block and objects.place == place:
+            self._compare_object(objects.block, place, version, old)
+            objects.advance()
         else:
-            changes.add(source_object, version)
-    for copy_key, version in gone.items():
-        changes.add_gone(copy_key, version)
-    return result
+            self._result.missing[bucket] += old is not None
+            if version is not None:
+                self._changes.add_gone(file_copy(self._store, bucket, key), version)
+        if copies.place == place:
+            copies.advance()
+        if old:
+            known.advance()
+
+    def _compare_object(
+        self, block: ListedObjects, place: tuple[str, str], version: str | None, old: KnownLines | None
+    ) -> None:
+        """Keep or copy the source's next object; `version` is that of its copy, and `old` has its entry."""
+        self._result.listed[block.bucket] += 1
+        if self._long_copies:
+            copy_key = file_copy(self._store, *place)
+            version = self._long_copies.get(copy_key, version)
+            self._gone.pop(copy_key, None)
+        index, mine = self._known.index, self._objects.index
+        is_same = (
+            old is not None
+            and version == old.versions[index]
+            and block.etags[mine] == old.etags[index]
+            and int(block.sizes[mine]) == int(old.sizes[index])
+        )
+        if not (old and is_same):
+            self._changes.add(block.read(mine), version)
+        elif self._renewal and self._renewal.is_due(old.locks[index], file_copy(self._store, *place)):
+            self._changes.add(block.read(mine), version, old.read(index), old.lines[index])
+        else:
+            self._keep(old, index, index + 1)
 
 
-def override(known: Iterable[KnownEntry], newer: Iterable[KnownEntry]) -> Iterator[KnownEntry]:
-    """Yield the entries of both, those of `newer` in place of the others; each is in order."""
-    merged = heapq.merge(known, newer, key=_place)
-    for _, entries in groupby(merged, key=_place):
-        *_, last = entries  # of equal ones heapq.merge yields that of `newer` last
-        yield last
-
-
-def sort_rows(
-    rows: Iterable[_Row],
-    folder: Path,
-    *,
-    to_columns: Callable[[_Row], tuple[Any, ...]],
-    from_columns: Callable[[str, str, Any, Any, Any], _Row],
-) -> Iterator[_Row]:
-    """
-    Yield rows in the order of bucket and key, of several with the same place the last; sort them in a file.
-
-    `to_columns` gives bucket, key and three values that SQLite takes, and `from_columns` gets them.
-    """
-    with (
-        TemporaryDirectory(dir=folder) as private,
-        closing(open_database(Path(private) / "rows")) as database,
-    ):
-        database.execute(_SORT_TABLE)
-        database.executemany("INSERT OR REPLACE INTO row VALUES (?, ?, ?, ?, ?)", map(to_columns, rows))
-        for columns in database.execute("SELECT * FROM row ORDER BY bucket, key"):
-            yield from_columns(*columns)
-
-
-def sort_objects(objects: Iterable[SourceObject], folder: Path) -> Iterator[SourceObject]:
-    """Yield the objects of a listing in the order of bucket and key."""
-    return sort_rows(
-        objects,
-        folder,
-        to_columns=lambda row: (*row[:4], row.modified.timestamp()),
-        from_columns=lambda bucket, key, size, etag, modified: SourceObject(
-            bucket, key, size, etag, datetime.fromtimestamp(modified, UTC)
-        ),
-    )
-
-
-def sort_copies(copies: Iterable[FileCopy], folder: Path) -> Iterator[FileCopy]:
-    """Yield the copies of a listing in the order of bucket and key."""
-    return sort_rows(
-        copies,
-        folder,
-        to_columns=lambda row: (*row, None, None),
-        from_columns=lambda bucket, key, version, *_: FileCopy(bucket, key, version),
-    )
-
-
-def _align(
-    objects: Iterator[SourceObject], copies: Iterator[FileCopy], known: Iterator[KnownEntry]
-) -> Iterator[tuple[SourceObject | None, FileCopy | None, KnownEntry | None]]:
-    """Yield what each of the three has at a place, for all places in their order."""
-    first, second, third = next(objects, None), next(copies, None), next(known, None)
-    while first or second or third:
-        if first and second and third and first[:2] == second[:2] == third[:2]:
-            yield first, second, third
-            first, second, third = next(objects, None), next(copies, None), next(known, None)
-            continue
-        place = min(row[:2] for row in (first, second, third) if row)
-        source_object = first if first and first[:2] == place else None
-        copied = second if second and second[:2] == place else None
-        old = third if third and third[:2] == place else None
-        yield source_object, copied, old
-        first = next(objects, None) if source_object else first
-        second = next(copies, None) if copied else second
-        third = next(known, None) if old else third
-
-
-def _in_order(rows: Iterable[_Row]) -> Iterator[_Row]:
-    """
-    Yield the rows.
-
-    Raises:
-        OutOfOrderError: one does not come after the one before it.
-    """
-    last = ("", "")
-    for row in rows:
-        place = row[:2]
-        if place <= last:
-            raise OutOfOrderError
-        yield row
-        last = place
-
-
-def _place(row: KnownEntry) -> tuple[str, str]:
-    return row.bucket, row.key
-
-
-def _is_same(source_object: SourceObject, entry: FileEntry) -> bool:
-    return source_object.etag == entry.etag and source_object.bytes == entry.listed
-
-
-def _ends_soon(entry: FileEntry, now: datetime, lock: timedelta, store: StoreName) -> bool:
-    """Tell whether a third to two thirds of the lock of a copy are left, or less."""
-    if not entry.locked_until or (left := (entry.locked_until - now) / lock) >= 2 / 3:
-        return False
-    # A share by key, so that not all copies are renewed on one day.
-    return left < (1 + crc32(entry.copy_key(store).encode()) / (1 << 32)) / 3
+def _count_equal(mine: Sequence[str], first: int, theirs: Sequence[str], start: int, count: int) -> int:
+    """Return how many of the next texts of two columns are equal until the first that is not."""
+    ours, others = mine[first : first + count], theirs[start : start + count]
+    if ours == others:
+        return count
+    return next((n for n, (one, other) in enumerate(zip(ours, others, strict=True)) if one != other), count)

@@ -10,18 +10,16 @@ from core import vault_layout
 from core.log import RunEvents
 from recovery import catalogue
 from recovery.attestation import Trust
-from recovery.files.comparison import FileCopy, KnownEntry, override, sort_rows
+from recovery.files.columns import KnownLines, ListedCopies, override, read_known
 from recovery.files.journals import read_journals
 from recovery.files.manifest import (
     MAX_JOURNAL_LINES,
     FilesManifest,
-    format_line,
-    parse_line,
     read_lines,
     split_lines,
 )
 from recovery.files.parallel import Stream
-from recovery.files.source import FileSource, SourceObject
+from recovery.files.source import FileSource, ListedObjects
 from recovery.store import StoreName
 from recovery.vault.vault import VaultClient
 
@@ -41,13 +39,13 @@ class Listings:
         self._objects = Stream(chain.from_iterable(map(source.list_objects, self._buckets)))
         self._copies = Stream(self._read_copies())
         self._long_copies = Stream(self._read_long_copies())
-        self._entries = Stream(self._read_entries())
-        self._streams = (self._objects, self._copies, self._long_copies, self._entries)
+        self._known = Stream(self._read_known())
+        self._streams = (self._objects, self._copies, self._long_copies, self._known)
 
-    def objects(self) -> Iterator[SourceObject]:
+    def objects(self) -> Iterator[ListedObjects]:
         return self._objects.items()
 
-    def copies(self) -> Iterator[FileCopy]:
+    def copies(self) -> Iterator[ListedCopies]:
         """Yield copies under their own keys."""
         return self._copies.items()
 
@@ -55,8 +53,9 @@ class Listings:
         """Return the versions of the other copies, by their keys; few objects have so long a key."""
         return dict(self._long_copies.items())
 
-    def entries(self) -> Iterator[KnownEntry]:
-        return self._entries.items()
+    def entries(self) -> Iterator[KnownLines]:
+        """Yield the entries of the last backup, and of runs that were interrupted after it."""
+        return self._known.items()
 
     def restart(self) -> Self:
         """Return the same listings, read from their beginning."""
@@ -67,13 +66,13 @@ class Listings:
         for stream in self._streams:
             stream.close()
 
-    def _read_copies(self) -> Iterator[FileCopy]:
+    def _read_copies(self) -> Iterator[ListedCopies]:
         copies, _ = vault_layout.file_copies(self._store)
         for bucket in self._buckets:
             prefix = f"{copies}{bucket}/"
-            for entry in self._vault.list_entries(prefix):
-                if entry.is_latest:
-                    yield FileCopy(bucket, entry.key.removeprefix(prefix), entry.version)
+            length = len(prefix)
+            for page in self._vault.list_newest(prefix):
+                yield ListedCopies(bucket, [key[length:] for key in page.keys], page.versions)
 
     def _read_long_copies(self) -> Iterator[tuple[str, str]]:
         """Give up uploads of killed runs, and yield key and version of each copy with a long key."""
@@ -81,37 +80,26 @@ class Listings:
         for prefix in (*prefixes, vault_layout.file_manifests(self._store)):
             self._vault.give_up_uploads(prefix)
         for bucket in self._buckets:
-            for entry in self._vault.list_entries(f"{long_copies}{bucket}/"):
-                if entry.is_latest:
-                    yield entry.key, entry.version
+            for page in self._vault.list_newest(f"{long_copies}{bucket}/"):
+                yield from zip(page.keys, page.versions, strict=True)
 
-    def _read_entries(self) -> Iterator[KnownEntry]:
-        """Yield the entries of the last backup, and those that later, interrupted runs have copied."""
+    def _read_known(self) -> Iterator[KnownLines]:
         last = catalogue.read_newest(self._vault, FilesManifest, self._trust, self._store)
-        newer = sort_rows(
-            self._read_journals(last.stored_at if last else None),
-            self._folder,
-            to_columns=lambda row: (*row[:3], None, None),
-            from_columns=lambda bucket, key, line, *_: KnownEntry(
-                bucket, key, line, parse_line(line, "of a journal")
-            ),
-        )
-        entries = self._read_manifest(last.manifest) if last and last.manifest else iter(())
-        first = next(newer, None)
-        yield from override(entries, chain((first,), newer)) if first else entries
+        known = self._read_manifest(last.manifest) if last and last.manifest else iter(())
+        newer = self._read_journals(last.stored_at if last else None)
+        for block in override(known, newer, self._folder):
+            if block.bucket in self._buckets:
+                yield block
 
-    def _read_manifest(self, manifest: FilesManifest) -> Iterator[KnownEntry]:
-        for line, entry in read_lines(manifest, self._vault):
-            if entry.bucket in self._buckets:
-                yield KnownEntry(entry.bucket, entry.key, line, entry)
+    def _read_manifest(self, manifest: FilesManifest) -> Iterator[KnownLines]:
+        for lines in read_lines(manifest, self._vault):
+            yield from read_known(lines, manifest.listing.key)
 
-    def _read_journals(self, after: datetime | None) -> Iterator[KnownEntry]:
-        """Yield the entries of the runs that were interrupted after a moment."""
+    def _read_journals(self, after: datetime | None) -> Iterator[KnownLines]:
+        """Yield the entries of the runs that were interrupted after a moment, the newest last."""
         for journal in read_journals(self._vault, self._trust, self._store, after=after):
             if journal.fault:
                 _log.warning("journal ignored", key=journal.key, why=journal.fault)
                 continue
-            for line in split_lines([journal.body], max_lines=MAX_JOURNAL_LINES):
-                entry = parse_line(line, journal.key)
-                if entry.bucket in self._buckets:
-                    yield KnownEntry(entry.bucket, entry.key, format_line(entry), entry)
+            lines = b"".join(split_lines([journal.body], max_lines=MAX_JOURNAL_LINES))
+            yield from read_known(lines, journal.key)

@@ -172,33 +172,34 @@ def store_listing(vault: VaultClient, key: str, lines: Iterable[bytes]) -> Store
 
 
 def read_listing(manifest: FilesManifest, vault: VaultClient) -> Iterator[FileEntry]:
-    """Yield the entries of a backup, as `read_lines` does."""
-    return (entry for _, entry in read_lines(manifest, vault))
+    """Yield the entries of a backup, by bucket and key in the order of UTF-8 bytes, as `read_lines` does."""
+    for lines in read_lines(manifest, vault):
+        for line in io.BytesIO(lines):
+            yield parse_line(line, manifest.listing.key)
 
 
-def read_lines(manifest: FilesManifest, vault: VaultClient) -> Iterator[tuple[bytes, FileEntry]]:
+def read_lines(manifest: FilesManifest, vault: VaultClient) -> Iterator[bytes]:
     """
-    Yield the lines of a backup's listing with their entries, by bucket and key in the order of UTF-8 bytes.
+    Yield the lines of a backup's listing, many at a time.
 
     Raises:
-        Failure: the listing is missing or damaged; at the latest before the last entry.
+        Failure: the listing is missing or damaged; at the latest before the last lines.
     """
     listing = manifest.listing
-    digest, count = hashlib.sha256(), 0
-    last: tuple[bytes, FileEntry] | None = None
+    digest, count, last = hashlib.sha256(), 0, b""
     chunks = vault.read(listing.key, listing.version, sha256=listing.sha256, expected_bytes=listing.bytes)
-    for line in split_lines(chunks, max_lines=manifest.files):
-        digest.update(line)
-        count += 1
-        if last is not None:
+    for lines in _split_chunks(chunks, max_lines=manifest.files):
+        digest.update(lines)
+        count += lines.count(b"\n") + (not lines.endswith(b"\n"))
+        if last:
             yield last
-        last = line, parse_line(line, listing.key)
+        last = lines
     if (digest.hexdigest(), count) != (manifest.listing_sha256, manifest.files):
         raise Failure(
             f"The listing {listing.key} is not the one that its manifest speaks of.",
             "use another backup, or the other vault's copy (--vault replica).",
         )
-    if last is not None:
+    if last:
         yield last
 
 
@@ -206,8 +207,8 @@ def format_line(entry: FileEntry) -> bytes:
     """Return the line of a listing for an entry."""
     until = entry.locked_until
     fields = vars(entry) | {
-        "modified": _format_time(entry.modified),
-        "locked_until": _format_time(until) if until else None,
+        "modified": format_time(entry.modified),
+        "locked_until": format_time(until) if until else None,
     }
     return json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
 
@@ -236,6 +237,12 @@ def split_lines(chunks: Iterable[bytes], *, max_lines: int) -> Iterator[bytes]:
     Raises:
         Failure: it is damaged, has more lines, or one that is too long for an object.
     """
+    for lines in _split_chunks(chunks, max_lines=max_lines):
+        yield from io.BytesIO(lines)
+
+
+def _split_chunks(chunks: Iterable[bytes], *, max_lines: int) -> Iterator[bytes]:
+    """Yield whole lines of a compressed listing, as `split_lines` does, many at a time."""
     rest, lines = b"", 0
     for chunk in decompress(chunks, max_bytes=max_lines * _LINE_BYTES):
         whole, newline, rest = (rest + chunk).rpartition(b"\n")
@@ -245,10 +252,12 @@ def split_lines(chunks: Iterable[bytes], *, max_lines: int) -> Iterator[bytes]:
                 f"A listing has more than {max_lines:,} lines, or a line of more than {_LINE_BYTES:,} bytes.",
                 "use another backup, or the other vault's copy (--vault replica).",
             )
-        yield from io.BytesIO(whole + newline)
+        if newline:
+            yield whole + newline
     if rest:
         yield rest
 
 
-def _format_time(moment: datetime) -> str:
+def format_time(moment: datetime) -> str:
+    """Return a moment as lines have it; texts of it are in the order of time."""
     return moment.astimezone(UTC).isoformat()

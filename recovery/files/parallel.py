@@ -4,7 +4,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import chain, islice
+from dataclasses import dataclass
 from queue import Full, Queue
 from typing import Final, Generic, TypeVar
 
@@ -12,11 +12,8 @@ WORKERS: Final = 16
 """Requests that run in parallel: as many as a client keeps connections."""
 
 _MAX_PENDING: Final = 8 * WORKERS
-_BATCH_ITEMS: Final = 1000
-"""As many as a page of a listing has."""
-
-_MAX_BATCHES: Final = 8
-"""Batches of a stream in memory."""
+_MAX_AHEAD: Final = 8
+"""Items of a stream in memory; those of a listing are its pages."""
 
 _POLL_SECONDS: Final = 0.5
 _T = TypeVar("_T")
@@ -43,26 +40,22 @@ def bounded_map(work: Callable[[_T], _R], items: Iterable[_T], workers: int = WO
 
 
 class Stream(Generic[_T]):
-    """An iterable that a thread reads ahead, in batches; who reads it gets the exception of the iterable."""
+    """An iterable that a thread reads ahead; who reads it gets the exception of the iterable."""
 
     def __init__(self, items: Iterable[_T]) -> None:
         self._items = iter(items)
-        self._queue: Queue[list[_T] | BaseException] = Queue(_MAX_BATCHES)
+        self._queue: Queue[_T | _End] = Queue(_MAX_AHEAD)
         self._closed = threading.Event()
         # A daemon thread, because a request that no one waits for must not delay the end of the process.
         threading.Thread(target=self._read, name="stream", daemon=True).start()
 
-    def items(self) -> Iterator[_T]:
-        """Yield the items in order."""
-        return chain.from_iterable(self._batches())
-
-    def _batches(self) -> Generator[list[_T]]:
-        """Yield the batches in order; the end of the generator ends the thread after its current batch."""
+    def items(self) -> Generator[_T]:
+        """Yield the items in order; the end of the generator ends the thread after its current item."""
         try:
-            while batch := self._queue.get():
-                if isinstance(batch, BaseException):
-                    raise batch
-                yield batch
+            while not isinstance(item := self._queue.get(), _End):
+                yield item
+            if item.error:
+                raise item.error
         finally:
             self.close()
 
@@ -72,18 +65,25 @@ class Stream(Generic[_T]):
 
     def _read(self) -> None:
         try:
-            while batch := list(islice(self._items, _BATCH_ITEMS)):
-                if not self._put(batch):
+            for item in self._items:
+                if not self._put(item):
                     return
-            self._put([])
-        except BaseException as error:  # noqa: BLE001 - `batches` raises it
-            self._put(error)
+            self._put(_End(None))
+        except BaseException as error:  # noqa: BLE001 - `items` raises it
+            self._put(_End(error))
 
-    def _put(self, batch: list[_T] | BaseException) -> bool:
+    def _put(self, item: "_T | _End") -> bool:
         while not self._closed.is_set():
             try:
-                self._queue.put(batch, timeout=_POLL_SECONDS)
+                self._queue.put(item, timeout=_POLL_SECONDS)
             except Full:
                 continue
             return True
         return False
+
+
+@dataclass(frozen=True)
+class _End:
+    """What follows the last item of a stream."""
+
+    error: BaseException | None

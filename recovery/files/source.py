@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import urlsplit
 
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 
 from core.failure import Failure
 from recovery.vault.client import AccessKey, create_client, error_code
+from recovery.vault.listing_pages import list_object_columns
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -23,6 +24,7 @@ _KEY_CODES: Final = frozenset(
 _BUSY_CODES: Final = frozenset(
     ("SlowDown", "ServiceUnavailable", "InternalError", "RequestTimeout", "500", "502", "503", "504", "544")
 )
+_COLUMNS: Final = ("Key", "Size", "ETag", "LastModified")
 _MD5_DIGITS: Final = 32
 
 
@@ -42,6 +44,30 @@ class SourceObject(NamedTuple):
     bytes: int
     etag: str
     modified: datetime
+
+
+class ListedObjects(NamedTuple):
+    """Consecutive objects in a listing of a bucket, as columns of texts."""
+
+    bucket: str
+    keys: Sequence[str]
+    sizes: Sequence[str]
+    etags: Sequence[str]
+    modified: Sequence[str]
+
+    def read(self, index: int) -> SourceObject:
+        """Return one of the objects. Raise SourceFailure if the listing has no time of it."""
+        try:
+            modified = datetime.fromisoformat(self.modified[index]).astimezone(UTC)
+        except (ValueError, OverflowError):
+            raise SourceFailure(
+                f"The file store lists {self.keys[index]!r} of the bucket {self.bucket} with no time.",
+                "ask the vendor; nothing was changed in the vault.",
+                "the listing has no time of it",
+            ) from None
+        return SourceObject(
+            self.bucket, self.keys[index], int(self.sizes[index]), self.etags[index], modified
+        )
 
 
 @dataclass(frozen=True)
@@ -66,7 +92,7 @@ class FileSource:
         with explain_source_errors(f"Listing the bucket {bucket} of {self.host}"):
             self.create_client().list_objects_v2(Bucket=bucket, MaxKeys=1)
 
-    def list_objects(self, bucket: str) -> Iterator[SourceObject]:
+    def list_objects(self, bucket: str) -> Iterator[ListedObjects]:
         """
         Yield the objects of a bucket, page by page, in the service's order.
 
@@ -74,14 +100,9 @@ class FileSource:
             Failure: there is no such bucket, or it can't be listed.
         """
         with explain_source_errors(f"Listing the bucket {bucket} of {self.host}"):
-            pages = cast(
-                "Iterable[Any]", self.create_client().get_paginator("list_objects_v2").paginate(Bucket=bucket)
-            )
-            for page in pages:
-                for item in page.get("Contents", ()):
-                    yield SourceObject(
-                        bucket, item["Key"], item["Size"], item["ETag"].strip('"'), item["LastModified"]
-                    )
+            client = self.create_client()
+            for columns in list_object_columns(client, bucket, _COLUMNS):
+                yield ListedObjects(bucket, *columns)
 
 
 def is_md5(etag: str) -> bool:

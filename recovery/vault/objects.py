@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import takewhile
+from itertools import compress, takewhile
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast, get_args
 
 from botocore.exceptions import ClientError
 
 from recovery.manifest import LockMode
 from recovery.vault.client import Missing, error_code, explain_errors, failure_of
+from recovery.vault.listing_pages import list_object_columns, list_version_columns
 from recovery.vault.upload import TOKEN, PutResult
 
 if TYPE_CHECKING:
@@ -64,6 +65,27 @@ class VersionEntry(NamedTuple):
 
     is_overwritten: bool = False
     """Of an original: whether another content was put over it."""
+
+
+class NewestVersions(NamedTuple):
+    """The newest versions of consecutive keys, as columns of texts; none of a key under a delete marker."""
+
+    keys: Sequence[str]
+    versions: Sequence[str]
+    """Empty texts on a server without versions."""
+
+    sizes: Sequence[str]
+    modified: Sequence[str]
+
+    def read(self, index: int) -> VersionEntry:
+        """Return one of them."""
+        return VersionEntry(
+            self.keys[index],
+            self.versions[index],
+            int(self.sizes[index]),
+            datetime.fromisoformat(self.modified[index]),
+            is_latest=True,
+        )
 
 
 def object_label(key: str, version: str, bucket: str) -> str:
@@ -147,6 +169,23 @@ def list_entries(
             if error_code(error) != "NotImplemented":
                 raise
             yield from _list_objects(client, bucket, prefix, after)
+
+
+def list_newest(client: S3Client, bucket: str, prefix: str, *, after: str = "") -> Iterator[NewestVersions]:
+    """Yield what a read without a version gets, in the order of keys, page by page, from `after` on."""
+    with explain_errors(f"Listing {prefix} in vault {bucket}"):
+        try:
+            names = ("Key", "VersionId", "Size", "LastModified", "IsLatest")
+            more = {"KeyMarker": after} if after else {}
+            for *columns, latest in list_version_columns(client, bucket, names, Prefix=prefix, **more):
+                is_latest = [text == "true" for text in latest]
+                yield NewestVersions(*([*compress(column, is_latest)] for column in columns))
+        except ClientError as error:
+            if error_code(error) != "NotImplemented":  # as in list_entries
+                raise
+            names, more = ("Key", "Size", "LastModified"), {"StartAfter": after} if after else {}
+            for keys, *columns in list_object_columns(client, bucket, names, Prefix=prefix, **more):
+                yield NewestVersions(keys, ("",) * len(keys), *columns)
 
 
 def _request_head(client: S3Client, bucket: str, key: str, version: str) -> ObjectInfo:

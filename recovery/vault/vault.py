@@ -23,11 +23,13 @@ from recovery.new_key import NewKeyWait, OnWait
 from recovery.vault.client import AccessKey, Damaged, Exists, error_code, explain_errors, failure_of
 from recovery.vault.download import Download, read_verified
 from recovery.vault.objects import (
+    NewestVersions,
     ObjectInfo,
     VersionEntry,
     find_written,
     head_object,
     list_entries,
+    list_newest,
     object_label,
     read_retention,
 )
@@ -206,6 +208,10 @@ class VaultClient:
         `after` skips the keys up to that one.
         """
         return list_entries(self._client, self.bucket, prefix, versions=versions, after=after)
+
+    def list_newest(self, prefix: str, *, after: str = "") -> Iterator[NewestVersions]:
+        """Yield what a read without a version gets, a thousand at a time; `after` is as in `list_entries`."""
+        return list_newest(self._client, self.bucket, prefix, after=after)
 
     def list_originals(self, prefix: str) -> Iterator[VersionEntry]:
         """

@@ -4,10 +4,12 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from itertools import groupby, islice
+from operator import itemgetter
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
-from typing import TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import pytest
 from hypothesis import given
@@ -15,20 +17,19 @@ from hypothesis import strategies as st
 
 from core.vault_layout import file_copy
 from recovery.files.changes import Changes
-from recovery.files.comparison import (
-    ComparedFiles,
-    FileCopy,
-    KnownEntry,
+from recovery.files.columns import (
+    KnownLines,
+    ListedCopies,
     OutOfOrderError,
-    compare,
     override,
-    sort_copies,
-    sort_objects,
+    read_known,
+    sort_blocks,
 )
+from recovery.files.comparison import ComparedFiles, compare
 from recovery.files.manifest import FileEntry, format_line
-from recovery.files.source import SourceObject
+from recovery.files.source import ListedObjects, SourceObject
 
-_T = TypeVar("_T")
+_T = TypeVar("_T", bound=tuple[Any, ...])
 NOW = datetime.now(UTC)
 LONG = "é" * 512
 PLACES = st.tuples(
@@ -39,6 +40,19 @@ ETAGS = st.sampled_from("xy")
 VERSIONS = st.sampled_from(("1", "2"))
 
 
+class FileCopy(NamedTuple):
+    bucket: str
+    key: str
+    version: str
+
+
+class KnownEntry(NamedTuple):
+    bucket: str
+    key: str
+    line: bytes
+    entry: FileEntry
+
+
 def known_entry(
     bucket: str, key: str, etag: str = "x", version: str = "1", days: float | None = None
 ) -> KnownEntry:
@@ -47,11 +61,43 @@ def known_entry(
     return KnownEntry(bucket, key, format_line(entry), entry)
 
 
+def split_blocks(rows: Iterable[_T], size: int) -> Iterator[list[_T]]:
+    """Yield consecutive rows of one bucket, as many as a page has."""
+    for _, same in groupby(rows, key=itemgetter(0)):
+        while part := list(islice(same, size)):
+            yield part
+
+
+def list_objects(rows: Iterable[SourceObject], size: int = 2) -> Iterator[ListedObjects]:
+    for part in split_blocks(rows, size):
+        _, keys, sizes, etags, times = zip(*part, strict=True)
+        yield ListedObjects(
+            part[0].bucket, keys, [*map(str, sizes)], etags, [one.isoformat() for one in times]
+        )
+
+
+def unblock(blocks: Iterable[ListedObjects]) -> Iterator[SourceObject]:
+    for block in blocks:
+        yield from map(block.read, range(len(block.keys)))
+
+
+def list_copies(rows: Iterable[FileCopy], size: int = 3) -> Iterator[ListedCopies]:
+    for part in split_blocks(rows, size):
+        yield ListedCopies(part[0].bucket, [one.key for one in part], [one.version for one in part])
+
+
+def list_known(rows: Iterable[KnownEntry], size: int = 4) -> Iterator[KnownLines]:
+    """Yield lines that a backup has stored, which may be of several buckets."""
+    lines = (one.line for one in rows)
+    while part := b"".join(islice(lines, size)):
+        yield from read_known(part, "listing")
+
+
 def run(
     changes: Changes,
-    objects: Iterable[SourceObject],
-    copies: Iterable[FileCopy],
-    known: Iterable[KnownEntry],
+    objects: Iterable[ListedObjects],
+    copies: Iterable[ListedCopies],
+    known: Iterable[KnownLines],
     *,
     long_copies: dict[str, str] | None = None,
     lock: timedelta | None = None,
@@ -70,12 +116,14 @@ def changes(tmp_path: Path) -> Iterator[Changes]:
     copies=st.dictionaries(PLACES, VERSIONS),
     known=st.dictionaries(PLACES, st.tuples(ETAGS, VERSIONS)),
     shuffled=st.randoms(use_true_random=False),
+    size=st.integers(1, 40),
 )
 def test_changes_are_those_of_a_comparison_object_by_object(
     objects: dict[tuple[str, str], str],
     copies: dict[tuple[str, str], str],
     known: dict[tuple[str, str], tuple[str, str]],
     shuffled: Random,
+    size: int,
 ) -> None:
     """Also where source and vault list in another order, and where keys are too long for the vault."""
     listed = [SourceObject(*place, 5, etag, NOW) for place, etag in objects.items()]
@@ -93,7 +141,11 @@ def test_changes_are_those_of_a_comparison_object_by_object(
     with TemporaryDirectory() as name, closing(Changes(Path(name))) as changes:
         folder = Path(name)
         found = run(
-            changes, sort_objects(listed, folder), sort_copies(whole, folder), entries, long_copies=long
+            changes,
+            list_objects(unblock(sort_blocks(ListedObjects, list_objects(listed), folder)), size),
+            sort_blocks(ListedCopies, list_copies(whole), folder),
+            list_known(entries, size),
+            long_copies=long,
         )
         to_copy = [
             one for bucket in ("b", "b-2", "b.2") for one in changes.next_to_copy(bucket, "", 1000, 1 << 30)
@@ -113,9 +165,10 @@ def test_changes_are_those_of_a_comparison_object_by_object(
         assert changes.count_altered() == sum(etag == "y" for etag in objects.values())
 
 
+@pytest.mark.parametrize("size", [1, 2], ids=["in two pages", "in a page"])
 @pytest.mark.parametrize("reversed_one", ["objects", "copies", "known"])
 def test_a_listing_in_another_order_is_noticed_and_can_be_compared_again(
-    changes: Changes, reversed_one: str
+    changes: Changes, reversed_one: str, size: int
 ) -> None:
     objects = [SourceObject("b", key, 5, "x", NOW) for key in "ab"]
     copies = [FileCopy("b", key, "1") for key in "ab"]
@@ -123,12 +176,12 @@ def test_a_listing_in_another_order_is_noticed_and_can_be_compared_again(
     with pytest.raises(OutOfOrderError):
         run(
             changes,
-            objects[:: -1 if reversed_one == "objects" else 1],
-            copies[:: -1 if reversed_one == "copies" else 1],
-            known[:: -1 if reversed_one == "known" else 1],
+            list_objects(objects[:: -1 if reversed_one == "objects" else 1], size),
+            list_copies(copies[:: -1 if reversed_one == "copies" else 1], size),
+            list_known(known[:: -1 if reversed_one == "known" else 1], size),
         )
     changes.clear()
-    run(changes, objects, copies, known)
+    run(changes, list_objects(objects), list_copies(copies), list_known(known))
     assert b"".join(changes.lines()) == b"".join(one.line for one in known)
     assert changes.bucket_total("b") == (2, 10)
 
@@ -140,15 +193,15 @@ def test_the_three_listings_are_read_side_by_side(changes: Changes) -> None:
     def count(which: str, rows: Iterable[_T]) -> Iterator[_T]:
         for row in rows:
             read[which] += 1
-            assert max(read.values()) - min(read.values()) <= 1
+            assert max(read.values()) - min(read.values()) <= 101
             yield row
 
     keys = [f"{number:04}" for number in range(2_000)]
     run(
         changes,
-        count("objects", [SourceObject("b", key, 5, "x", NOW) for key in keys]),
-        count("copies", [FileCopy("b", key, "1") for key in keys]),
-        count("known", [known_entry("b", key) for key in keys]),
+        list_objects(count("objects", [SourceObject("b", key, 5, "x", NOW) for key in keys]), 100),
+        list_copies(count("copies", [FileCopy("b", key, "1") for key in keys]), 100),
+        list_known(count("known", [known_entry("b", key) for key in keys]), 100),
     )
     assert set(read.values()) == {2_000}
     assert changes.bucket_total("b").objects == 2_000
@@ -164,7 +217,14 @@ def test_a_file_is_copied_again_before_the_lock_of_its_copy_ends(changes: Change
     known = [known_entry("b", key, days=days[key]) for key in keys]
     objects = [SourceObject("b", key, 5, "x", NOW) for key in (*keys, "unlocked")]
     copies = [FileCopy("b", one.key, "1") for one in objects]
-    run(changes, objects, copies, [*known, known_entry("b", "unlocked")], lock=timedelta(days=30))
+    entries = [*known, known_entry("b", "unlocked")]
+    run(
+        changes,
+        list_objects(objects, 50),
+        list_copies(copies),
+        list_known(entries, 70),
+        lock=timedelta(days=30),
+    )
     stale = [one.key for one in changes.next_to_copy("b", "", 1000, 1 << 30)]
     assert sum(key.startswith("old") for key in stale) == 100
     assert not any(key.startswith(("new", "unlocked")) for key in stale)
@@ -175,7 +235,8 @@ def test_a_file_is_copied_again_before_the_lock_of_its_copy_ends(changes: Change
 def test_the_first_lock_that_ends_is_that_of_a_kept_or_of_a_copied_file(changes: Changes) -> None:
     known = [known_entry("b", key, days=days) for key, days in (("a", 50), ("b", 40), ("c", 5))]
     objects = [SourceObject("b", one.key, 5, "x", NOW) for one in known]
-    run(changes, objects, [FileCopy("b", one.key, "1") for one in known], known, lock=timedelta(days=30))
+    copies = [FileCopy("b", one.key, "1") for one in known]
+    run(changes, list_objects(objects), list_copies(copies), list_known(known), lock=timedelta(days=30))
     assert changes.earliest_lock_end() == known[1].entry.locked_until, "c has no entry yet"
     changes.record([known_entry("b", "c", days=30).entry])
     ends = changes.earliest_lock_end()
@@ -183,12 +244,15 @@ def test_the_first_lock_that_ends_is_that_of_a_kept_or_of_a_copied_file(changes:
     assert abs(ends - NOW - timedelta(days=30)) < timedelta(seconds=1)
 
 
-def test_entries_of_an_interrupted_run_take_the_place_of_older_ones() -> None:
+def test_entries_of_an_interrupted_run_take_the_place_of_older_ones(tmp_path: Path) -> None:
     older = [known_entry("b", key) for key in "ace"]
-    newer = [known_entry("b", key, version="2") for key in "bce"]
-    assert [(one.key, one.entry.version) for one in override(older, newer)] == [
+    newer = [known_entry("b", key, version="2") for key in ("e", "b", "c", "c\\")]
+    last = [known_entry("b", "b", version="3")]
+    found = override(list_known(older), [*list_known(newer), *list_known(last)], tmp_path)
+    assert [one for block in found for one in zip(block.keys, block.versions, strict=True)] == [
         ("a", "1"),
-        ("b", "2"),
+        ("b", "3"),
         ("c", "2"),
+        ("c\\", "2"),
         ("e", "2"),
     ]

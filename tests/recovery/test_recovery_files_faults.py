@@ -237,7 +237,8 @@ def test_a_file_whose_lock_can_only_not_be_renewed_stays_in_the_backup(
 ) -> None:
     store.put("old", "older")
     first = store.back_up()
-    monkeypatch.setattr("recovery.files.comparison._ends_soon", lambda *_: True)
+    monkeypatch.setattr("recovery.files.comparison.LockRenewal.is_due", lambda *_: True)
+    monkeypatch.setattr("recovery.files.comparison.LockRenewal.earliest", "~")
     store.proxy.faults.append(unreadable("/old"))
     second = store.back_up()
     assert (second.files, second.copied, second.unreadable) == (2, 0, 0)
