@@ -241,7 +241,7 @@ def test_pythons_modules_and_scripts_exist(words: list[str]) -> None:
 
 @pytest.mark.parametrize("words", calls_of("uv"), ids=" ".join)
 def test_the_lock_file_was_compiled_with_this_command(words: list[str]) -> None:
-    assert f"#    {' '.join(words)}\n" in (_CHECKOUT / "requirements.lock").read_text()
+    assert f"#    {' '.join(words)}\n" in (_CHECKOUT / words[-1]).read_text()
 
 
 @pytest.mark.parametrize("document", [*_PROSE, _EXAMPLES], ids=lambda path: path.name)

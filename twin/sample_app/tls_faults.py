@@ -2,13 +2,20 @@
 
 import ssl
 import tempfile
+import warnings
 from collections.abc import Callable
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 from twin.host.home import TwinHome
 from twin.host.tls import OTHER_CERTIFICATE, SHORT_CERTIFICATE, issue_host_certificate
 from twin.sample_app.faults import PlatformFaults
+
+_CIPHERS: Final = "ECDHE+AESGCM:ECDHE+CHACHA20"
+"""Of TLS 1.2; those of 1.3 are OpenSSL's own."""
+
+_CURVE: Final = "prime256v1"
+"""The one that every build of OpenSSL has; the module takes one alone before Python 3.14."""
 
 
 class ServedTls(ssl.SSLContext):
@@ -32,16 +39,23 @@ class ServedTls(ssl.SSLContext):
 def serve_tls(home: TwinHome, faults: PlatformFaults) -> ServedTls:
     """Return the context with the platform's certificate."""
     context = ServedTls(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    _harden(context)
     context.load_cert_chain(home.tls / "platform.crt", home.tls / "platform.key")
     context.faults = faults
     context.open_faulty = cache(lambda fault: _open_faulty(fault, home))
     return context
 
 
+def _harden(context: ssl.SSLContext) -> None:
+    """Let it be what Mozilla's configuration "intermediate" allows, which `sslyze` compares with."""
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers(_CIPHERS)
+    context.set_ecdh_curve(_CURVE)
+
+
 def _open_faulty(fault: str, home: TwinHome) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    _harden(context)
     match fault:
         case "tls-stranger":
             with tempfile.NamedTemporaryFile() as file:  # the ssl module reads a key from a file only
@@ -59,5 +73,7 @@ def _open_faulty(fault: str, home: TwinHome) -> ssl.SSLContext:
     if fault == "tls-old":
         # OpenSSL takes the old versions at its lowest security level alone.
         context.set_ciphers("ALL:@SECLEVEL=0")
-        context.minimum_version = ssl.TLSVersion.TLSv1
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # of the old versions, which are the fault
+            context.minimum_version = ssl.TLSVersion.TLSv1
     return context
