@@ -19,6 +19,7 @@ from recovery.vault.vault import VaultClient
 from status import deadlines, monitoring, quotas, stores
 from status.health import (
     Answer,
+    AnswerObjectives,
     CronHealth,
     Deadline,
     DeploymentHealth,
@@ -180,6 +181,7 @@ def collect(subject: Subject, sources: Sources) -> tuple[Health, bool]:
         crons=crons.answer(Answer[tuple[CronHealth, ...]]),
         issues=issues.answer(Answer[tuple[IssueHealth, ...]]),
         quotas=limits.answer(Answer[tuple[QuotaHealth, ...]]),
+        objectives=_find_objectives(settings),
         drift=subject.drift,
         deadlines=ends.answer(Answer[tuple[Deadline, ...]]),
         restored_servers=dict(subject.restored_servers or {}),
@@ -187,6 +189,16 @@ def collect(subject: Subject, sources: Sources) -> tuple[Health, bool]:
     )
     asked = (state, primary, replica, monitors, crons, issues, limits, ends, *((copies,) if copies else ()))
     return health, any(question.is_late for question in asked)
+
+
+def _find_objectives(settings: Settings) -> AnswerObjectives | None:
+    if not settings.errors:
+        return None
+    thresholds = settings.errors.thresholds
+    return AnswerObjectives(
+        latency_seconds=thresholds.latency_milliseconds / 1_000,
+        failure_ratio=thresholds.failure_rate_percent / 100,
+    )
 
 
 def describe(checkpoint: Checkpoint) -> DeploymentHealth:

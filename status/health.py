@@ -229,6 +229,16 @@ class Deadline(HealthModel):
     """Why it does not count now; empty if it does."""
 
 
+class AnswerObjectives(HealthModel):
+    """What the application's answers are measured by: `thresholds` of `bulwark:errors`."""
+
+    latency_seconds: float
+    """Within which 95 % of the requests are answered."""
+
+    failure_ratio: float
+    """Of the requests, how many may fail: from 0 to 1."""
+
+
 class Health(HealthModel):
     """Everything that is known of a stack's health at one moment."""
 
@@ -251,6 +261,9 @@ class Health(HealthModel):
     crons: Answer[tuple[CronHealth, ...]]
     issues: Answer[tuple[IssueHealth, ...]]
     quotas: Answer[tuple[QuotaHealth, ...]] = Answer[tuple[QuotaHealth, ...]](found=())
+    objectives: AnswerObjectives | None = None
+    """None: the stack declares no error tracking."""
+
     drift: DriftHealth | None = None
     """None: nobody looked on this machine."""
 

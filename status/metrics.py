@@ -71,6 +71,10 @@ METRICS: Final[dict[str, MetricDescription]] = {
     "bulwark_quota_limit": MetricDescription(
         "The quota, at which the vendor suspends the database", ("database", "quantity")
     ),
+    "bulwark_latency_objective_seconds": MetricDescription(
+        "Within which 95 % of the application's requests are answered"
+    ),
+    "bulwark_failure_objective_ratio": MetricDescription("How many of the requests may fail, from 0 to 1"),
     "bulwark_drift_timestamp_seconds": MetricDescription("When drift was looked for last"),
     "bulwark_drift_differences": MetricDescription("What differed then from what is declared"),
     "bulwark_exception_end_timestamp_seconds": MetricDescription(
@@ -201,6 +205,9 @@ def _add_rest(samples: _Samples, health: Health) -> None:
     for quota in health.quotas.found or ():
         samples.add("bulwark_quota_used", quota.used, quota.database, quota.quantity)
         samples.add("bulwark_quota_limit", quota.limit, quota.database, quota.quantity)
+    if health.objectives:
+        samples.add("bulwark_latency_objective_seconds", health.objectives.latency_seconds)
+        samples.add("bulwark_failure_objective_ratio", health.objectives.failure_ratio)
     if health.drift:
         samples.add("bulwark_drift_timestamp_seconds", health.drift.looked_at)
         samples.add("bulwark_drift_differences", health.drift.differences)

@@ -6,6 +6,7 @@ from typing import Any, Literal
 from recovery.store import StoreKind
 from status.health import (
     Answer,
+    AnswerObjectives,
     BackupHealth,
     CronHealth,
     Deadline,
@@ -219,6 +220,7 @@ def health(**changes: Any) -> Health:
         crons=crons(),
         issues=issues(),
         quotas=quotas(),
+        objectives=AnswerObjectives(latency_seconds=0.8, failure_ratio=0.05),
         drift=DriftHealth(looked_at=NOW - timedelta(hours=7), passes=True, differences=0, unknown=0),
         deadlines=deadlines(),
     ).model_copy(update=changes)

@@ -1,10 +1,14 @@
 """
-The Grafana dashboard of a stack's health, from the metrics of `./bulwark status --openmetrics`.
+The Grafana dashboard of a stack: its health and its application.
+
+The health is that of `./bulwark status --openmetrics`; the application's metrics have the names of
+OpenTelemetry's semantic conventions (docs/status.md).
 
 Run `python docs/monitoring/dashboard.py > docs/monitoring/grafana-dashboard.json` after a change.
 """
 
 import sys
+from collections.abc import Mapping
 from typing import Final
 
 from grafana_foundation_sdk.builders import common, dashboard, prometheus, stat, table, timeseries
@@ -28,6 +32,7 @@ from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
 SOURCE: Final = DataSourceRef(type_val="prometheus", uid="${source}")
 _STACK: Final = 'stack="$stack"'
+_OF_SERVICE: Final = 'job=~"$service"'
 _COLUMNS: Final = 24
 
 OF_LIMIT: Final = {
@@ -53,13 +58,55 @@ OF_LIMIT: Final = {
 """Title of a chart -> query and legend. 1 is the limit."""
 
 
+def _select(metric: str, *conditions: str) -> str:
+    """Return what selects a metric of the application."""
+    return f"{metric}{{{', '.join((_STACK, _OF_SERVICE, *conditions))}}}"
+
+
+_REQUESTS: Final = "http_server_request_duration_seconds"
+_WRONG: Final = 'http_response_status_code=~"5.."'
+_RATE: Final = f"rate({_select(f'{_REQUESTS}_count')}[5m])"
+_FAILED: Final = f"rate({_select(f'{_REQUESTS}_count', _WRONG)}[5m])"
+_BUCKETS: Final = f"rate({_select(f'{_REQUESTS}_bucket')}[5m])"
+_USED: Final = _select("db_client_connection_count", 'db_client_connection_state="used"')
+_MOST: Final = _select("db_client_connection_max")
+
+OF_APPLICATION: Final = {
+    "Requests a second": (
+        "reqps",
+        {"{{job}} {{http_route}}": f"sum by (job, http_route) ({_RATE})"},
+    ),
+    "Failed requests, and how many may fail": (
+        "percentunit",
+        {
+            "{{job}}": f"(sum by (job) ({_FAILED}) or 0 * sum by (job) ({_RATE})) / sum by (job) ({_RATE})",
+            "objective": f"bulwark_failure_objective_ratio{{{_STACK}}}",
+        },
+    ),
+    "Duration of 95 % of the requests, and the objective": (
+        "s",
+        {
+            "{{job}}": f"histogram_quantile(0.95, sum by (job, le) ({_BUCKETS}))",
+            "objective": f"bulwark_latency_objective_seconds{{{_STACK}}}",
+        },
+    ),
+    "Connections to the database, of the most": (
+        "percentunit",
+        {
+            "{{job}}": f"sum by (job) ({_USED}) / sum by (job) ({_MOST})",
+        },
+    ),
+}
+"""Title of a chart -> its unit, and query by legend: rate, errors, duration, saturation."""
+
+
 def build() -> dashboard.Dashboard:
-    """Return the dashboard: the verdict first, then stores, drills, monitors."""
+    """Return the dashboard: the verdict first, then the application, stores, drills, monitors."""
     board = (
         dashboard.Dashboard("Bulwark: health")
         .uid("bulwark-health")
         .tags(["bulwark", "backup", "recovery"])
-        .description("Backups, drills, monitors and drift of a stack.")
+        .description("The application, backups, drills, monitors and drift of a stack.")
         .refresh("1m")
         .time("now-7d", "now")
         .timezone("utc")
@@ -73,20 +120,34 @@ def build() -> dashboard.Dashboard:
             .query("label_values(bulwark_status, stack)")
             .refresh(VariableRefresh.ON_TIME_RANGE_CHANGED)
         )
+        .with_variable(
+            dashboard.QueryVariable("service")
+            .label("Service")
+            .datasource(SOURCE)
+            .query(f"label_values(http_server_request_duration_seconds_count{{{_STACK}}}, job)")
+            .refresh(VariableRefresh.ON_TIME_RANGE_CHANGED)
+            .multi(True)
+            .include_all(True)
+        )
     )
     for panel in _list_summary():
         board = board.with_panel(panel)
+    board = board.with_row(dashboard.Row("Application"))
+    for title, (unit, queries) in OF_APPLICATION.items():
+        board = board.with_panel(_chart(title, unit, queries).span(_COLUMNS // 2).height(8))
     board = board.with_row(dashboard.Row("Stores"))
     for title, (query, legend) in OF_LIMIT.items():
-        board = board.with_panel(_chart(title, query, legend).span(_COLUMNS // 2).height(8))
+        chart = _chart(title, "percentunit", {legend: query}).thresholds(_steps("green", (1, "red")))
+        limit = common.GraphThresholdsStyleConfig().mode(GraphThresholdsStyleMode.LINE)
+        board = board.with_panel(chart.thresholds_style(limit).span(_COLUMNS // 2).height(8))
     board = board.with_row(dashboard.Row("Monitors and jobs"))
     for panel in _list_tables():
         board = board.with_panel(panel.span(_COLUMNS // 2).height(9))
     return board
 
 
-def _query(expression: str, legend: str = "") -> prometheus.Dataquery:
-    return prometheus.Dataquery().ref_id("A").expr(expression).legend_format(legend)
+def _query(expression: str, legend: str = "", name: str = "A") -> prometheus.Dataquery:
+    return prometheus.Dataquery().ref_id(name).expr(expression).legend_format(legend)
 
 
 def _list_summary() -> list[stat.Panel]:
@@ -123,17 +184,11 @@ def _number(title: str, query: str, legend: str = "") -> stat.Panel:
     )
 
 
-def _chart(title: str, query: str, legend: str) -> timeseries.Panel:
-    return (
-        timeseries.Panel()
-        .title(title)
-        .datasource(SOURCE)
-        .unit("percentunit")
-        .min(0)
-        .thresholds(_steps("green", (1, "red")))
-        .thresholds_style(common.GraphThresholdsStyleConfig().mode(GraphThresholdsStyleMode.LINE))
-        .with_target(_query(query, legend))
-    )
+def _chart(title: str, unit: str, queries: Mapping[str, str]) -> timeseries.Panel:
+    chart = timeseries.Panel().title(title).datasource(SOURCE).unit(unit).min(0)
+    for name, (legend, query) in zip("AB", queries.items(), strict=False):
+        chart = chart.with_target(_query(query, legend, name))
+    return chart
 
 
 def _list_tables() -> list[table.Panel]:

@@ -75,6 +75,7 @@ CHECK_OF: Final = {
     "trace-method": "requests-are-not-echoed",
     "dotenv-served": "private-files-are-hidden",
     "repository-served": "private-files-are-hidden",
+    "metrics-public": "metrics-are-private",
     "limit-general-missing": "limits-hold",
     "limit-general-high": "limits-hold",
     "limit-sign-in-missing": "limits-hold",

@@ -145,6 +145,7 @@ OTHER_FAULTS: Final[Mapping[str, str]] = {
     "trace-method": "the method TRACE is answered",
     "dotenv-served": "/.env is served",
     "repository-served": "/.git/config is served",
+    "metrics-public": "/metrics is served to everybody",
     "limit-general-missing": "nothing limits the API",
     "limit-general-high": "the API's limit is twice as high",
     "limit-sign-in-missing": "nothing limits sign-in",

@@ -36,10 +36,14 @@ from twin.sample_app.api import PlatformApi
 from twin.sample_app.error_report import report_error
 from twin.sample_app.faults import PlatformFaults
 from twin.sample_app.hardening import HardenedAnswers
+from twin.sample_app.metrics import CONTENT_TYPE, MeasuredAnswers, PlatformMetrics
 from twin.sample_app.plain_http import serve_plain
 from twin.sample_app.tls_faults import serve_tls
 
 _DATABASE_TIMEOUT_SECONDS = 2.0
+_MOST_CONNECTIONS: Final = 20
+"""To the database at once; further requests wait for one of them."""
+
 _SLOW_SECONDS = 2.2
 _SLOW_UNDER_LOAD_SECONDS = 1.2
 _SLOW_EVERY = 8
@@ -67,12 +71,15 @@ class HealthEndpoint:
     """
     Responds with 200 if a query on the platform's database succeeds within two seconds, else with 503.
 
-    Each check opens a connection, so it sees at once that a database is back. It calls `database_url` each
-    time, because a deploy moves the database.
+    Each check opens a connection, so it sees at once that a database is back; so many are open at once at
+    most. It calls `database_url` each time, because a deploy moves the database.
     """
 
-    def __init__(self, database_url: Callable[[], str], faults: PlatformFaults) -> None:
-        self._database_url, self._faults = database_url, faults
+    def __init__(
+        self, database_url: Callable[[], str], faults: PlatformFaults, metrics: PlatformMetrics
+    ) -> None:
+        self._database_url, self._faults, self._metrics = database_url, faults, metrics
+        self._free = asyncio.Semaphore(_MOST_CONNECTIONS)
         self._started = time.monotonic()
         self._open = self._crowded = 0
         self._checks: set[asyncio.Task[None]] = set()
@@ -122,6 +129,19 @@ class HealthEndpoint:
             return "not deployed yet"
         except (OSError, ValueError, KeyError, TypeError):
             return "the deployment's settings are unreadable"
+        try:
+            with self._metrics.wait():
+                async with asyncio.timeout(_DATABASE_TIMEOUT_SECONDS):
+                    await self._free.acquire()
+        except TimeoutError:
+            return "no connection to the database is free"
+        try:
+            with self._metrics.use():
+                return await self._ask(uri)
+        finally:
+            self._free.release()
+
+    async def _ask(self, uri: str) -> str | None:
         check = asyncio.create_task(_query(uri))
         self._checks.add(check)
         check.add_done_callback(self._forget)
@@ -188,18 +208,30 @@ def _build_routes(
     database_url: Callable[[], str],
     find_commit: Callable[[], str],
     faults: PlatformFaults,
+    metrics: PlatformMetrics,
     origins: Collection[str] = (),
 ) -> ASGIApp:
     api = PlatformApi(faults, find_commit)
+
+    async def show_metrics(_: Request) -> Response:
+        if "metrics-public" in faults:
+            return Response(metrics.render(), media_type=CONTENT_TYPE)
+        return PlainTextResponse("Not Found", 404)
+
     routes = [
-        Route("/health", HealthEndpoint(database_url, faults).__call__),
+        Route("/health", HealthEndpoint(database_url, faults, metrics).__call__),
         Route("/debug-sentry", _fail),
+        Route("/metrics", show_metrics),
         Route("/", _get_page),
+        *api.routes,
     ]
-    return HardenedAnswers(Starlette(routes=[*routes, *api.routes]), api, faults, origins)
+    hardened = HardenedAnswers(Starlette(routes=routes), api, faults, origins)
+    return MeasuredAnswers(hardened, metrics, [route.path for route in routes])
 
 
-def build_application(home: TwinHome, ports: Sequence[int] = ()) -> ASGIApp:
+def build_application(
+    home: TwinHome, ports: Sequence[int] = (), metrics: PlatformMetrics | None = None
+) -> ASGIApp:
     """
     Return the application, which logs each request, and runs as its host's active deployment says.
 
@@ -210,6 +242,7 @@ def build_application(home: TwinHome, ports: Sequence[int] = ()) -> ASGIApp:
         lambda: read_database_url(home),
         lambda: read_commit(home),
         faults,
+        metrics or build_metrics(),
         [f"https://localhost:{port}" for port in ports],
     )
 
@@ -260,7 +293,7 @@ def main() -> None:
     parser.add_argument("--plain-port", type=int)
     arguments = parser.parse_args()
     if arguments.plain_port:
-        routes = _build_routes(lambda: os.environ["DATABASE_URL"], str, PlatformFaults())
+        routes = _build_routes(lambda: os.environ["DATABASE_URL"], str, PlatformFaults(), build_metrics())
         _serve(uvicorn.Config(LoopbackOnly(routes), **_SERVER_OPTIONS), arguments.plain_port)
         return
     if not arguments.port:
@@ -272,14 +305,21 @@ def main() -> None:
     writer = canary.CanaryWriter(lambda: read_database_url(home))
     threading.Thread(target=writer.run, name="canary", daemon=True).start()
     serve_plain(home, arguments.port)
-    _serve(configure(home, arguments.port), *arguments.port)
+    metrics = build_metrics()
+    metrics.serve(home, arguments.port[0])
+    _serve(configure(home, arguments.port, metrics), *arguments.port)
 
 
-def configure(home: TwinHome, ports: Sequence[int]) -> uvicorn.Config:
+def build_metrics() -> PlatformMetrics:
+    """Return the metrics of an application that has answered nothing yet."""
+    return PlatformMetrics(_MOST_CONNECTIONS)
+
+
+def configure(home: TwinHome, ports: Sequence[int], metrics: PlatformMetrics | None = None) -> uvicorn.Config:
     """Return the server of the application over HTTPS at these ports."""
     faults = PlatformFaults(home.platform_faults)
     return uvicorn.Config(
-        LoopbackOnly(build_application(home, ports)),
+        LoopbackOnly(build_application(home, ports, metrics)),
         ssl_context_factory=lambda _config, _default: serve_tls(home, faults),
         **_SERVER_OPTIONS,
     )

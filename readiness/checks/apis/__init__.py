@@ -5,6 +5,7 @@ from readiness.checks.apis import (
     api_is_documented,
     documented_answers_hold,
     errors_tell_nothing,
+    metrics_are_private,
     private_files_are_hidden,
     released_document_holds,
     requests_are_not_echoed,
@@ -19,4 +20,5 @@ CHECKS: tuple[ReadinessCheck, ...] = (
     errors_tell_nothing.CHECK,
     requests_are_not_echoed.CHECK,
     private_files_are_hidden.CHECK,
+    metrics_are_private.CHECK,
 )
