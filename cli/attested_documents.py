@@ -1,9 +1,10 @@
 """
 Documents that one job attests and another stores, because the role that reads backups writes nothing.
 
-`verify` and `disown` print them with --json, and store them with --add.
+`verify` and `disown` print them with --json, `drill` and `ready` write them into files; --add stores them.
 """
 
+import hashlib
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -15,6 +16,7 @@ from core import vault_layout
 from core.documents import DocumentError, read_file, read_json
 from core.failure import Failure
 from core.text import printable
+from recovery.attestation import IssueToken
 from recovery.catalogue import Disownment, Verification
 from recovery.context import RecoveryContext
 from recovery.vault.client import Exists
@@ -35,6 +37,31 @@ class _Printed(BaseModel):
     """The part of a command's --json output that another run stores."""
 
     documents: Annotated[tuple[AttestedDocument, ...], Field(max_length=100_000)]
+
+
+def write_attested(file: Path, document: bytes, issue_token: IssueToken | None) -> None:
+    """
+    Write a document that another job stores, and its attestation into a file beside it.
+
+    Raises:
+        Failure: one of both can't be written, or the signer does not answer.
+    """
+    try:
+        file.write_bytes(document)
+        if issue_token:
+            token = issue_token(hashlib.sha256(document).hexdigest())
+            file.with_name(vault_layout.attestation(file.name)).write_text(token)
+    except OSError as error:
+        raise Failure(f"{file} can't be written: {error.strerror}.", "name another file.") from None
+
+
+def read_attestation(file: Path) -> bytes | None:
+    """Return the attestation that lies beside a document; None if there is none. Raises Failure."""
+    beside = file.with_name(vault_layout.attestation(file.name))
+    try:
+        return beside.read_bytes().strip() if beside.exists() else None
+    except OSError as error:
+        raise Failure(f"{beside} can't be read: {error.strerror}.", "give its reader the right to.") from None
 
 
 def attest_all(

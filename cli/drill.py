@@ -16,6 +16,7 @@ from cyclopts import Parameter
 from rich.console import Console
 from rich.table import Table
 
+from cli.attested_documents import write_attested
 from cli.backup import backup
 from cli.credential_report import print_stolen_credentials
 from cli.drill_session import DrilledStore, DrillSession, drill_identity
@@ -34,7 +35,6 @@ from cli.options import (
 from cli.output import format_lock
 from cli.recovery_context import DocumentedSource, DocumentedStack, RecoverySource, find_source
 from cli.service_report import print_outages
-from core import vault_layout
 from core.console import PrintableConsole, plain
 from core.failure import Failure
 from core.sandbox import require_isolation
@@ -348,13 +348,7 @@ def _store_evidence(result: Drill, context: RecoveryContext, evidence: Path | No
     except Failure as failure:
         evidence = Path(f"drill-{result.identity.id}.json")
         console.print(str(failure), style="yellow", markup=False, highlight=False)
-    try:
-        document = records.to_json(result)
-        evidence.write_bytes(document)
-        if token := context.attest(document):
-            evidence.with_name(vault_layout.attestation(evidence.name)).write_text(token)
-    except OSError as error:
-        raise Failure(f"{evidence} can't be written: {error.strerror}.", "name another file.") from None
+    write_attested(evidence, records.to_json(result), context.issue_token)
     line = f"Evidence: {evidence}; ./bulwark drills --add {evidence} puts it into the vault."
     console.print(line, highlight=False, soft_wrap=True)
 

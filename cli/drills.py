@@ -11,6 +11,7 @@ from typing import Annotated, Any, Final
 from cyclopts import Parameter
 from rich.table import Column, Table
 
+from cli.attested_documents import read_attestation
 from cli.credential_report import print_all_calls
 from cli.options import ChosenStackOption, JsonOption, RecoveryOption, StoreOption, TwinOption
 from cli.output import write_files
@@ -22,7 +23,6 @@ from cli.recovery_context import (
     find_source,
     open_context,
 )
-from core import vault_layout
 from core.console import PrintableConsole, plain
 from core.documents import DocumentError, read_file
 from core.failure import Failure
@@ -336,7 +336,7 @@ def add_evidence(context: RecoveryContext, file: Path, target: _DrilledTarget) -
             "set the clock of the machine that ran it (NTP), and run the drill again.",
         )
     identity, vault = known.id, context.recording_vault
-    token = _read_attestation(file)
+    token = read_attestation(file)
     if fault := context.trust.find_fault(vault, records.to_json(evidence), token, "drill"):
         sys.stderr.write(
             printable(f"The evidence of drill {identity} {fault}, so that it does not count.") + "\n"
@@ -354,11 +354,3 @@ def add_evidence(context: RecoveryContext, file: Path, target: _DrilledTarget) -
     else:
         sys.stderr.write(f"{stored.key} is in the vault, SHA-256 {stored.sha256}.\n")
     return identity
-
-
-def _read_attestation(file: Path) -> bytes | None:
-    beside = file.with_name(vault_layout.attestation(file.name))
-    try:
-        return beside.read_bytes().strip() if beside.exists() else None
-    except OSError as error:
-        raise Failure(f"{beside} can't be read: {error.strerror}.", "give its reader the right to.") from None

@@ -17,6 +17,7 @@ from cli.options import JsonOption, StackOption, TwinOption
 from cli.output import write_files
 from core.console import PrintableConsole
 from core.failure import Failure
+from core.vault_layout import new_id
 from engine.stack_file import CHECKOUT
 from engine.stack_target import StackTarget
 from engine.targets import find_target
@@ -32,10 +33,12 @@ if TYPE_CHECKING:
     from readiness.live_platform import LivePlatform
     from readiness.results import Readiness
     from readiness.shared_result import SharedResult
+    from readiness.trend import ReadinessTrend
     from status.health import Health
 
 NamesOption = Annotated[tuple[str, ...], Parameter(negative=(), consume_multiple=True)]
 CommitOption = Annotated[str, Parameter(name="--commit")]
+HistoryOption = Annotated[bool, Parameter(name="--history", negative=())]
 ListOption = Annotated[bool, Parameter(name="--list", negative=())]
 
 
@@ -49,6 +52,10 @@ def ready(
     as_json: JsonOption = False,
     markdown: Path | None = None,
     html: Path | None = None,
+    evidence: Path | None = None,
+    add: Path | None = None,
+    history: HistoryOption = False,
+    report: str | None = None,
     list_checks: ListOption = False,
 ) -> int:
     """
@@ -56,6 +63,7 @@ def ready(
 
     Checks that send many or odd requests run on staging and the twin. At production they run when they are
     named, against the declared addresses, within the number of requests that they state (docs/readiness.md).
+    A report of all checks is kept in the vault, and shows what moved since the earlier ones.
 
     Args:
         stack: The stack; `local` is the twin on this machine.
@@ -66,13 +74,18 @@ def ready(
         as_json: Print one JSON document (docs/readiness.schema.json).
         markdown: Write the report as Markdown into this file.
         html: Write the report as one page into this file.
+        evidence: Write the evidence into this file, and not into the vault; `ready --add` puts it there.
+        add: Put the evidence that another run wrote into the vault; needs the role that writes backups.
+        history: List the reports in the vault with what moved, and look at nothing.
+        report: Show this report of the vault, and look at nothing.
         list_checks: Show the checks, and look at nothing.
 
     Returns:
         0 when everything that was looked at passed; 1 when something failed; 3 when nothing failed and
-        something could not be looked at.
+        something could not be looked at. With --add, --history, --report and --list 0.
     """
-    from readiness import terminal  # noqa: PLC0415 - the checks import an HTTP client and a validator
+    from cli import readiness_reports  # noqa: PLC0415 - the checks import an HTTP client and a validator
+    from readiness import terminal  # noqa: PLC0415
     from readiness.checks import CHECKS  # noqa: PLC0415
     from readiness.scoring import EXIT_CODES  # noqa: PLC0415
 
@@ -82,17 +95,29 @@ def ready(
         terminal.show_checks(chosen, PrintableConsole())
         return 0
     target = find_target(stack, on_twin=on_twin)
+    if history:
+        readiness_reports.show_history(target, as_json=as_json)
+        return 0
+    if evidence and only:
+        raise Failure("A report of some checks alone is no evidence.", "leave out --only.")
+    if add or report:
+        kept = (
+            readiness_reports.add(target, add) if add else readiness_reports.find_report(target, report or "")
+        )
+        moved = readiness_reports.find_trend(kept, readiness_reports.ask_for_earlier(target))
+        _show(kept, moved, html=html, markdown=markdown, as_json=as_json)
+        return 0
+    earlier = None if only else readiness_reports.ask_for_earlier(target)
     with PrintableConsole(stderr=True).status("Looking") as status, _open(target, commit) as platform:
         found, is_late = _look(
             target, platform, chosen, active, lambda title: status.update(f"Looking: {title}")
         )
-    _write_reports(found, html=html, markdown=markdown)
-    if as_json:
-        sys.stdout.write(found.model_dump_json(indent=2) + "\n")
-    else:
-        terminal.show(found, PrintableConsole())
+        moved = readiness_reports.find_trend(found, earlier) if earlier else None
+    _show(found, moved, html=html, markdown=markdown, as_json=as_json)
+    if not only:
+        readiness_reports.keep(target, found, evidence)
     sys.stdout.flush()
-    if is_late:
+    if is_late or (earlier and earlier.is_late):
         # The threads that still wait for an answer would hold up the end of the process.
         os._exit(EXIT_CODES[found.verdict])
     return EXIT_CODES[found.verdict]
@@ -224,7 +249,8 @@ def _look(
     active: Sequence[str],
     on_progress: Callable[[str], None],
 ) -> "tuple[Readiness, bool]":
-    from readiness.results import Readiness  # noqa: PLC0415 - as in `ready`
+    from readiness.checks import CHECKS  # noqa: PLC0415 - as in `ready`
+    from readiness.results import Readiness  # noqa: PLC0415
     from readiness.run import run_checks  # noqa: PLC0415
     from readiness.scoring import judge, mean_score, score_areas  # noqa: PLC0415
 
@@ -233,6 +259,8 @@ def _look(
     verdict, sentence, next_step = judge(target.name, platform.option, results)
     areas = tuple(score_areas(results))
     return Readiness(
+        id=new_id(looked_at),
+        is_whole=len(checks) == len(CHECKS),
         stack=target.name,
         platform=target.settings.platform.name,
         environment=target.settings.platform.environment,
@@ -240,6 +268,7 @@ def _look(
         option=platform.option,
         looked_at=looked_at,
         seconds=round(time.monotonic() - begin, 3),
+        commit=platform.deployed_commit,
         requests=platform.reader.requests,
         verdict=verdict,
         sentence=sentence,
@@ -250,15 +279,31 @@ def _look(
     ), is_late
 
 
-def _write_reports(found: "Readiness", *, html: Path | None, markdown: Path | None) -> None:
+def _show(
+    found: "Readiness",
+    moved: "ReadinessTrend | None",
+    *,
+    html: Path | None,
+    markdown: Path | None,
+    as_json: bool,
+) -> None:
+    """Write the report into the files that were asked for, and print it."""
+    from readiness import terminal  # noqa: PLC0415 - as in `ready`
+    from readiness.schema import ReadinessDocument  # noqa: PLC0415
+
     if html:
         from readiness.page import render_page  # noqa: PLC0415 - jinja takes a tenth of a second
 
-        write_files(html.parent, {html.name: render_page(found)}, what="The page", option="--html")
+        write_files(html.parent, {html.name: render_page(found, moved)}, what="The page", option="--html")
         sys.stderr.write(f"The page is in {html}.\n")
     if markdown:
         from readiness.markdown import render_markdown  # noqa: PLC0415
 
-        text = render_markdown(found)
+        text = render_markdown(found, moved)
         write_files(markdown.parent, {markdown.name: text}, what="The report", option="--markdown")
         sys.stderr.write(f"The report is in {markdown}.\n")
+    if as_json:
+        document = ReadinessDocument(**found.model_dump(), trend=moved)
+        sys.stdout.write(document.model_dump_json(indent=2) + "\n")
+    else:
+        terminal.show(found, moved, PrintableConsole())

@@ -13,7 +13,7 @@ from core import vault_layout
 from core.console import PrintableConsole
 from core.failure import Failure
 from engine.stack_stores import list_stores
-from engine.stack_target import AwsRole, ReplicaRole, StackTarget
+from engine.stack_target import AwsRole, StackTarget
 from engine.targets import find_target
 from recovery.age import read_identity
 from recovery.attestation import Trust, group_subjects
@@ -444,6 +444,7 @@ def find_trust(target: RecoverySource) -> Trust:
             state=platform.subject(backups.state_environment),
             drills=[platform.subject(name) for name in backups.drill_environments],
             elsewhere=platform.subject(backups.copy_environment),
+            plan=platform.subject(backups.plan_environment),
         ),
         operator_keys=backups.operator_keys,
         fetch_issuer_keys=target.fetch_issuer_keys,
@@ -504,7 +505,7 @@ def open_vaults(
     *,
     vaults: Collection[VaultName],
     identity: Path | None = None,
-    role: ReplicaRole = "restorer",
+    role: AwsRole = "restorer",
 ) -> Mapping[VaultName, VaultClient]:
     """
     Open the vaults for reading, those of a stack by the names in its settings, without its state.

@@ -25,6 +25,7 @@ DRILLS: Final = f"{EVIDENCE}drills/"
 VERIFICATIONS: Final = f"{EVIDENCE}verifications/"
 DISOWNMENTS: Final = f"{EVIDENCE}disowned/"
 RESPONSES: Final = f"{EVIDENCE}responses/"
+READINESS: Final = f"{EVIDENCE}readiness/"
 
 FILES: Final = "files/"
 """Copies of files. A changed file becomes another version of its key."""
@@ -67,7 +68,7 @@ _MAX_KEY_BYTES: Final = 1024
 
 
 ID: Final = "[0-9]{8}T[0-9]{6}Z-[0-9a-f]{4}"
-"""Regular expression of an id of a backup or a drill. A key with another one is nobody's of this program."""
+"""Regular expression of an id of a backup, a drill or a report. A key with another one is nobody's here."""
 
 STORE: Final = "[a-z][a-z0-9-]{0,29}"
 """Regular expression of a store's name, which is a part of keys."""
@@ -158,6 +159,11 @@ def issuer_key(issuer: str, thumbprint: str) -> str:
 def drill(drill_id: str) -> str:
     """Return the key of a drill's evidence."""
     return f"{DRILLS}{drill_id}.json"
+
+
+def readiness(report_id: str) -> str:
+    """Return the key of a readiness report."""
+    return f"{READINESS}{report_id}.json"
 
 
 def response(response_id: str) -> str:

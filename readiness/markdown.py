@@ -4,17 +4,18 @@ from collections.abc import Iterator
 from typing import Final
 
 from readiness.results import CheckOutcome, CheckResult, Readiness
+from readiness.trend import ReadinessTrend, describe_age, describe_trend
 
 _BOXES: Final[dict[CheckOutcome, str]] = {"passed": "[x]", "failed": "[ ]", "not_looked_at": "[ ]"}
 _FEW_VALUES: Final = 4
 
 
-def render_markdown(readiness: Readiness) -> str:
-    """Return the report: verdict, scores, findings, and the checklist with its evidence."""
-    return "\n".join(_lines(readiness))
+def render_markdown(readiness: Readiness, trend: ReadinessTrend | None = None) -> str:
+    """Return the report: verdict, what moved, scores, findings, and the checklist with its evidence."""
+    return "\n".join(_lines(readiness, trend))
 
 
-def _lines(readiness: Readiness) -> Iterator[str]:
+def _lines(readiness: Readiness, trend: ReadinessTrend | None) -> Iterator[str]:
     score = f", {readiness.score} %" if readiness.score is not None else ""
     yield f"## Readiness of `{readiness.stack}`: {readiness.verdict.replace('_', ' ')}{score}"
     yield ""
@@ -22,6 +23,9 @@ def _lines(readiness: Readiness) -> Iterator[str]:
     yield ""
     if readiness.place == "twin":
         yield "It ran on the twin: it shows that the checks work, and nothing of production."
+        yield ""
+    if trend:
+        yield _escape(describe_trend(trend, readiness))
         yield ""
     yield "| area | score | explained |"
     yield "|---|---|---|"
@@ -33,7 +37,8 @@ def _lines(readiness: Readiness) -> Iterator[str]:
         yield "### Findings"
         yield ""
         for check in readiness.findings:
-            yield f"- **{check.priority}** `{check.id}`: {_escape('; '.join(check.problems))}. "
+            since = describe_age(trend, check.id, readiness)
+            yield f"- **{check.priority}** `{check.id}`{since}: {_escape('; '.join(check.problems))}. "
             yield f"  Risk: {_escape(check.risk)} Fix: {_escape(check.fix)}"
         yield ""
     for area in readiness.areas:

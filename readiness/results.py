@@ -4,12 +4,14 @@ The report of `./bulwark ready`: bulwark-readiness-1, documented in docs/readine
 It holds what each check saw, and the scores that follow from it.
 """
 
-from typing import Literal
+from datetime import datetime, timedelta
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from core.moment import Moment
 from readiness.check import CheckPriority, ReadinessArea
+from recovery.manifest import RunId
 
 CheckOutcome = Literal["passed", "failed", "not_looked_at"]
 ReadinessVerdict = Literal["ready", "not_ready", "unknown"]
@@ -75,6 +77,12 @@ class Readiness(ReadinessModel):
     """Whether a platform is ready for production, and what that follows from."""
 
     schema_version: Literal["bulwark-readiness-1"] = "bulwark-readiness-1"
+    id: RunId
+    """Sorts by time: `20300115T042300Z-3f9a`."""
+
+    is_whole: bool
+    """Whether all checks were chosen; only such a report is kept as evidence."""
+
     stack: str
     platform: str
     environment: str
@@ -85,7 +93,10 @@ class Readiness(ReadinessModel):
     looked_at: Moment
     """When it began, by this machine's clock."""
 
-    seconds: float
+    seconds: Annotated[float, Field(ge=0, le=1e6)]
+    commit: str = ""
+    """The commit that was deployed, where it was said; the platform has to run it."""
+
     requests: int
     """How many requests were sent to the platform."""
 
@@ -98,6 +109,10 @@ class Readiness(ReadinessModel):
     areas: tuple[AreaScore, ...]
     checks: tuple[CheckResult, ...]
     """In the order of the areas."""
+
+    @property
+    def ended_at(self) -> datetime:
+        return self.looked_at + timedelta(seconds=self.seconds)
 
     @property
     def findings(self) -> list[CheckResult]:

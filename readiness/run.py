@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Collection, Sequence
 from typing import Final
 
+from core.credential_forms import hide_credentials
 from core.failure import Failure, split_failure
 from core.text import printable
 from readiness.check import NotApplicableError, Observation, ReadinessCheck
@@ -126,5 +127,5 @@ def _describe(
 
 
 def _clean(text: str) -> str:
-    """Return a text of others as one printable line of bounded length."""
-    return printable(text)[:_MOST_CHARACTERS]
+    """Return a text of others as one printable line of bounded length, without credentials."""
+    return hide_credentials(printable(text))[:_MOST_CHARACTERS]

@@ -11,6 +11,7 @@ from core.console import plain
 from core.text import printable
 from readiness.check import AREA_TITLES, ReadinessCheck
 from readiness.results import CheckOutcome, CheckResult, Readiness, ReadinessVerdict
+from readiness.trend import ReadinessTrend, describe_age, describe_trend
 
 _MARKS: Final[dict[CheckOutcome, tuple[str, str]]] = {
     "passed": ("passed", "green"),
@@ -20,8 +21,8 @@ _MARKS: Final[dict[CheckOutcome, tuple[str, str]]] = {
 _COLOURS: Final[dict[ReadinessVerdict, str]] = {"ready": "green", "not_ready": "red", "unknown": "magenta"}
 
 
-def show(readiness: Readiness, console: Console) -> None:
-    """Print what every check saw and the scores; the verdict and what to do come last."""
+def show(readiness: Readiness, trend: ReadinessTrend | None, console: Console) -> None:
+    """Print what every check saw, the scores and what moved; the verdict and what to do come last."""
     for area in readiness.areas:
         score = f"{area.score} %" if area.score is not None else "no score"
         console.print(f"[bold]{area.title}[/bold]: {score}", highlight=False)
@@ -34,13 +35,16 @@ def show(readiness: Readiness, console: Console) -> None:
     console.print()
     console.print(table)
     for check in readiness.findings:
-        console.print(f"\n[red]{check.priority}[/red] [bold]{check.id}[/bold]: {plain(check.title)}")
+        since = describe_age(trend, check.id, readiness)
+        console.print(f"\n[red]{check.priority}[/red] [bold]{check.id}[/bold]{since}: {plain(check.title)}")
         for problem in check.problems:
             console.print(f"  {plain(problem)}", highlight=False)
         console.print(f"  Risk: {plain(check.risk)}\n  Fix: {plain(check.fix)}", highlight=False)
+    if trend:
+        console.print(f"\n{plain(describe_trend(trend, readiness))}", highlight=False)
     total = f"score {readiness.score} %, " if readiness.score is not None else ""
     console.print(
-        f"\n{total}{readiness.requests} requests in {readiness.seconds:.0f} s", style="dim", highlight=False
+        f"{total}{readiness.requests} requests in {readiness.seconds:.0f} s", style="dim", highlight=False
     )
     console.print(
         printable(readiness.sentence),

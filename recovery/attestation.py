@@ -26,9 +26,10 @@ from recovery.vault.vault import VaultClient
 if TYPE_CHECKING:
     from joserfc.jwk import OKPKey
 
-AttestingJob = Literal["backup", "state", "restore", "drill", "elsewhere"]
+AttestingJob = Literal["backup", "state", "restore", "drill", "elsewhere", "plan"]
 """The job that attests: `backup` manifests and journals of the database and the files, `state` those of the
-state, `restore` verifications and disownments, `drill` the evidence of drills, `elsewhere` copies there."""
+state, `restore` verifications and disownments, `drill` the evidence of drills, `elsewhere` copies there,
+`plan` readiness reports."""
 
 IssueToken = Callable[[str], str]
 """Returns a signed token for the given audience. Raises Failure."""
@@ -157,12 +158,13 @@ def group_subjects(
     state: str | None = None,
     drills: Collection[str] = (),
     elsewhere: str | None = None,
+    plan: str | None = None,
 ) -> dict[AttestingJob, tuple[str, ...]]:
     """
     Return the subjects of each job, from those of the environments at GitHub.
 
-    The other jobs had the environments of these two before they got their own, so that what these attest
-    counts too.
+    Most other jobs had the environments of the first two before they got their own, so that what these
+    attest counts too.
     """
     return {
         "backup": (backup,),
@@ -170,6 +172,7 @@ def group_subjects(
         "restore": (restore,),
         "drill": (*drills, restore),
         "elsewhere": (*([elsewhere] if elsewhere else []), restore),
+        "plan": (plan,) if plan else (),
     }
 
 

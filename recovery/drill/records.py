@@ -9,18 +9,20 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import TypeVar
 
 from core import vault_layout
 from core.documents import DocumentError, read_json
-from recovery.attestation import IssueToken, Trust, pair_with_attestations, put_attested
-from recovery.catalogue import Backup, Proof, Verification, read_attested
+from recovery.attestation import IssueToken, Trust, put_attested
+from recovery.catalogue import Backup, Proof, Verification
 from recovery.drill.evidence import RECOVERS, Drill, Scenario, StackLocation
 from recovery.drill.spec import DrillObjectives
+from recovery.kept_documents import KeptDocument, read_documents
 from recovery.manifest import BackupManifest, StoredObject
 from recovery.store import Store, StoreName
 from recovery.vault.clock import TOLERANCE
-from recovery.vault.objects import ObjectInfo, VersionEntry
+from recovery.vault.objects import ObjectInfo
 from recovery.vault.vault import VaultClient
 
 M = TypeVar("M", bound=BackupManifest)
@@ -111,15 +113,8 @@ def read_info(vault: VaultClient, drill_id: str) -> ObjectInfo:
 
 def read_records(vault: VaultClient, trust: Trust, *, last: int | None = None) -> list[DrillRecord]:
     """Return the evidence of all drills, or of the `last` ones, the newest first by the vault's time."""
-    versions = _list_versions(vault)
-    newest = sorted(versions, key=lambda drill_id: (versions[drill_id][0].modified, drill_id), reverse=True)
-    attestations = {
-        entry.key: attestation
-        for entry, attestation in pair_with_attestations(vault.list_entries(vault_layout.DRILLS))
-    }
-    return [
-        _read_record(vault, trust, drill_id, versions[drill_id], attestations) for drill_id in newest[:last]
-    ]
+    kept = read_documents(vault, trust, vault_layout.DRILLS, "drill")
+    return [_read_record(document) for document in islice(kept, last)]
 
 
 def newest_passed(
@@ -215,33 +210,16 @@ def _verification_of(scenario: Scenario, backup: str) -> Verification | None:
     return Verification(backup=backup, at=at, deep=True, problems=problems)
 
 
-def _list_versions(vault: VaultClient) -> dict[str, list[VersionEntry]]:
-    """Return the versions of each document, by the drill's id."""
-    versions: dict[str, list[VersionEntry]] = defaultdict(list)
-    for entry in vault.list_entries(vault_layout.DRILLS, versions=True):
-        name = entry.key.removeprefix(vault_layout.DRILLS)
-        if not entry.is_delete_marker and name.endswith(".json"):
-            versions[name.removesuffix(".json")].append(entry)
-    return versions
-
-
-def _read_record(
-    vault: VaultClient,
-    trust: Trust,
-    drill_id: str,
-    versions: list[VersionEntry],
-    attestations: Mapping[str, VersionEntry | None],
-) -> DrillRecord:
-    if len(versions) > 1:
-        return DrillRecord(drill_id, None, f"has {len(versions)} versions; evidence is written once")
-    entry = versions[0]
-    body, doubt = read_attested(vault, entry, attestations.get(entry.key), trust, "drill")
+def _read_record(kept: KeptDocument) -> DrillRecord:
+    if kept.unreadable:
+        return DrillRecord(kept.id, None, kept.unreadable)
     try:
-        drill = parse(body)
+        drill = parse(kept.body)
     except DocumentError as error:
-        return DrillRecord(drill_id, None, f"can't be read: {error}")
-    if drill.identity.id != drill_id or not vault_layout.is_id(drill_id):
-        return DrillRecord(drill_id, None, "tells of another drill than its name")
-    if not doubt and drill.finished - entry.modified > TOLERANCE:
+        return DrillRecord(kept.id, None, f"can't be read: {error}")
+    if drill.identity.id != kept.id:
+        return DrillRecord(kept.id, None, "tells of another drill than its name")
+    doubt = kept.doubt
+    if not doubt and kept.stored_at and drill.finished - kept.stored_at > TOLERANCE:
         doubt = "says that it ended after the vault took it"
-    return DrillRecord(drill_id, drill, "", doubt, entry.modified)
+    return DrillRecord(kept.id, drill, "", doubt, kept.stored_at)

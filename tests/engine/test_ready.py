@@ -33,3 +33,42 @@ def test_it_finds_the_fault_and_shows_what_it_measured(fast_twin: FastTwin, tmp_
     assert "answers-have-an-id" in document["sentence"]
     assert document["requests"] > 100  # the limit of the API was measured
     assert "answers-have-an-id" in page.read_text()
+
+
+def test_a_whole_report_is_kept_and_shows_what_moved(fast_twin: FastTwin, tmp_path: Path) -> None:
+    home, file = fast_twin.installation.home, tmp_path / "evidence.json"
+    first = fast_twin.bulwark("ready", "--json")
+    assert "Evidence: evidence/readiness/" in first.err
+    home.platform_faults.write_text("no-request-id\n")
+    try:
+        second = fast_twin.bulwark("ready", "--json")
+    finally:
+        home.platform_faults.unlink()
+    trend = second.json["trend"]
+    assert trend["reports"][0]["id"] == first.json["id"]
+    assert [one["id"] for one in trend["findings"] if one["is_new"]] == ["answers-have-an-id"]
+    third = fast_twin.bulwark("ready", "--json", "--evidence", str(file))
+    assert third.json["trend"]["fixed"] == ["answers-have-an-id"]
+    assert third.json["trend"]["score_change"] > 0
+
+    def list_kept() -> list[str]:
+        return [one["id"] for one in fast_twin.bulwark("ready", "--history", "--json").json["reports"]]
+
+    assert list_kept()[:2] == [second.json["id"], first.json["id"]]  # the third is in the file
+    added = fast_twin.bulwark("ready", "--add", str(file), "--json")
+    assert added.code == 0, added.text
+    assert list_kept()[0] == third.json["id"]
+    assert "is in the vault already" in fast_twin.bulwark("ready", "--add", str(file)).err
+    file.with_name(f"{file.name}.attestation").unlink()
+    shown = fast_twin.bulwark("ready", "--report", second.json["id"], "--json").json
+    assert shown["checks"] == second.json["checks"]
+    assert shown["trend"]["reports"][0]["id"] == first.json["id"]
+
+
+def test_a_part_of_the_checks_is_no_evidence(fast_twin: FastTwin, tmp_path: Path) -> None:
+    refused = fast_twin.bulwark("ready", "--only", "limits-hold", "--evidence", str(tmp_path / "x.json"))
+    assert "A report of some checks alone is no evidence." in refused.text
+    assert not list(tmp_path.iterdir())
+    part = fast_twin.bulwark("ready", "--only", "health-is-complete", "--json")
+    assert "Evidence" not in part.text
+    assert part.json["trend"] is None

@@ -23,6 +23,7 @@ from joserfc import jwt
 from joserfc.jwk import OKPKey
 from mutated_documents import mutate_bytes, mutate_json, mutate_yaml
 from pydantic import BaseModel
+from readiness_reports import outcomes
 from sampling import Draw
 
 from cli.attested_documents import read_documents
@@ -31,6 +32,8 @@ from core.documents import DocumentError, read_json
 from core.failure import Failure
 from engine import plan_file, stack_file
 from policies.framework import configuration, drill_history, waivers
+from readiness.records import parse as parse_report
+from readiness.records import to_json
 from recovery.attestation import Trust
 from recovery.catalogue import Verification
 from recovery.drill.evidence import Drill
@@ -405,6 +408,13 @@ READERS: Final[dict[str, Reader]] = {
         lambda token, _: token.split(b".")[:2] == TOKEN.split(b".")[:2],
     ),
     "evidence": model_reader("drill.json", Drill),
+    "readiness report": Reader(
+        to_json(outcomes(one="passed", two="failed", three="not_looked_at")),
+        mutate_json,
+        lambda body, _: parse_report(body),
+        (DocumentError,),
+        lambda body, read: says_the_same(json.loads(body), read.model_dump(mode="json")),
+    ),
     "listing": Reader(LISTING, mutate_lines, read_listing, (Failure,), says_entries),
     "compressed listing": Reader(
         b"".join(compress([LISTING])),

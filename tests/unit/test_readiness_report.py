@@ -4,12 +4,12 @@ import json
 import ssl
 from collections.abc import Callable, Generator
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
 import jsonschema
 import pytest
+from readiness_reports import report
 
 from components.settings import load
 from core.failure import Failure
@@ -25,6 +25,7 @@ from readiness.page import render_page
 from readiness.results import CheckResult, Readiness
 from readiness.run import run_checks
 from readiness.scoring import EXIT_CODES, judge, mean_score, score_areas
+from readiness.trend import compare
 
 CHECKOUT: Final = Path(__file__).resolve().parents[2]
 DOCUMENT: Final[dict[str, Any]] = json.loads((CHECKOUT / "twin/sample_app/openapi.json").read_text())
@@ -87,27 +88,6 @@ def run(platform: LivePlatform, *checks: ReadinessCheck, active: tuple[str, ...]
     results, is_late = run_checks(checks, platform, active=active)
     assert not is_late
     return results
-
-
-def report(results: list[CheckResult]) -> Readiness:
-    verdict, sentence, next_step = judge("s", "--stack s", results)
-    areas = tuple(score_areas(results))
-    return Readiness(
-        stack="s",
-        platform="example",
-        environment="local",
-        place="twin",
-        option="--stack s",
-        looked_at=datetime(2030, 1, 1, tzinfo=UTC),
-        seconds=1.5,
-        requests=3,
-        verdict=verdict,
-        sentence=sentence,
-        next_step=next_step,
-        score=mean_score(areas),
-        areas=areas,
-        checks=tuple(results),
-    )
 
 
 def test_what_is_measured_passes_and_a_problem_fails(platform: LivePlatform) -> None:
@@ -216,7 +196,7 @@ def test_no_report_lets_an_answer_speak(platform: LivePlatform, capsys: pytest.C
     assert "\\`\\|" in text.replace("\\\\", "\\")
     from core.console import PrintableConsole  # noqa: PLC0415 - writes to what pytest has captured
 
-    terminal.show(found, PrintableConsole())
+    terminal.show(found, None, PrintableConsole())
     assert "\x1b" not in capsys.readouterr().out
 
 
@@ -224,7 +204,9 @@ def test_the_document_follows_its_schema_and_the_schema_is_the_committed_one(pla
     committed = (CHECKOUT / "docs/readiness.schema.json").read_text()
     assert schema.render() == committed
     found = report(run(platform, check(), check("two", look=fail)))
-    jsonschema.validate(json.loads(found.model_dump_json()), json.loads(committed))
+    for trend in (None, compare(found, [])):
+        document = schema.ReadinessDocument(**found.model_dump(), trend=trend)
+        jsonschema.validate(json.loads(document.model_dump_json()), json.loads(committed))
     assert Readiness.model_validate_json(found.model_dump_json()) == found
 
 

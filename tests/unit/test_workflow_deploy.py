@@ -86,9 +86,11 @@ def test_the_plan_that_is_deployed_is_the_one_that_was_shown() -> None:
 
 
 def test_the_drift_workflow_can_change_nothing() -> None:
-    look, tell = workflow("drift.yml")["jobs"].values()
+    look, keep, tell = workflow("drift.yml")["jobs"].values()
     assert look["environment"] == "${{ inputs.prefix }}" + environment_of("plan_environment")
     assert look["permissions"] == {"contents": "read", "id-token": "write"}
+    assert "--add" not in commands(look)
+    assert keep["environment"] == "${{ inputs.prefix }}" + environment_of("backup_environment")
     assert tell["permissions"] == {"issues": "write"}
     assert not any("checkout" in step.get("uses", "") for step in tell["steps"])
 
@@ -114,6 +116,21 @@ def test_the_nightly_look_publishes_the_page_of_the_health_whatever_it_says() ->
     assert publish["with"]["path"].endswith("/health")
     # A page that could not be written fails the job, which the verdict on it does not.
     assert publish["with"]["if-no-files-found"] == "error"
+
+
+def test_the_nightly_report_of_readiness_is_kept_whatever_it_says() -> None:
+    look, keep, _ = workflow("drift.yml")["jobs"].values()
+    steps = {step.get("name"): step for step in look["steps"]}
+    ready, hand_over = steps["Look whether it is ready"], steps["Hand over the report, with its attestation"]
+    assert ready["if"] == hand_over["if"] == "always()"
+    written = re.search(r"--evidence \"\$RUNNER_TEMP/(\S+)/evidence.json\"", ready["run"])
+    [taken] = [step for step in keep["steps"] if "download-artifact" in step.get("uses", "")]
+    assert written
+    assert hand_over["with"]["path"].endswith(written[1])
+    assert hand_over["with"]["name"] == taken["with"]["name"]
+    assert keep["if"].startswith("always()")
+    assert "./bulwark ready" in commands(keep)
+    assert "--add" in commands(keep)
 
 
 @pytest.mark.skipif(
