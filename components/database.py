@@ -6,6 +6,7 @@ from urllib.parse import quote
 import pulumi
 
 from components import neon
+from components.application_role import ApplicationRole
 from components.neon import DatabaseArgs
 
 
@@ -50,7 +51,6 @@ class Database(pulumi.ComponentResource):
             )
             for purpose, role in (
                 ("owner", args.owner_role),
-                ("application", args.application_role),
                 ("backup", args.backup_role),
             )
         }
@@ -63,13 +63,19 @@ class Database(pulumi.ComponentResource):
             parent=self,
         )
 
-        def uri(role: neon.DatabaseRole, host: pulumi.Output[str]) -> pulumi.Output[str]:
+        def uri(role: neon.DatabaseRole | ApplicationRole, host: pulumi.Output[str]) -> pulumi.Output[str]:
             return connection_uri(args, role=role.name, password=role.password, host=host, name=database)
 
         self.host = self.project.host
         self.owner_uri = uri(roles["owner"], self.host)
-        self.application_uri = uri(roles["application"], self.project.pooled_host)
         self.backup_uri = uri(roles["backup"], self.host)
+        application = ApplicationRole(
+            f"{name}-role-application",
+            role=args.application_role,
+            owner_uri=self.owner_uri,
+            opts=pulumi.ResourceOptions(parent=self, protect=args.protect),
+        )
+        self.application_uri = uri(application, self.project.pooled_host)
         self.register_outputs({"host": self.host, "projectId": self.project.id})
 
 

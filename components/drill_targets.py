@@ -10,6 +10,7 @@ from typing import Final
 import pulumi
 
 from components import neon
+from components.application_role import ApplicationRole
 from components.database import Database, connection_uri
 from components.neon import DatabaseArgs
 from components.neon_arguments import describe_neon_database
@@ -34,12 +35,17 @@ class Branch(pulumi.ComponentResource):
         super().__init__(self.TYPE, name, {}, opts)
         branch = neon.declare_branch(name, args, project=project, at=at, parent=self)
 
-        def uri(role: str) -> pulumi.Output[str]:
-            password = neon.read_password(branch, role, parent=self)
+        def uri(role: str, password: pulumi.Output[str]) -> pulumi.Output[str]:
             return connection_uri(args, role=role, password=password, host=branch.host, name=args.database)
 
-        self.owner_uri = uri(args.owner_role)
-        self.application_uri = uri(args.application_role)
+        self.owner_uri = uri(args.owner_role, neon.read_password(branch, args.owner_role, parent=self))
+        application = ApplicationRole(
+            f"{name}-role-application",
+            role=args.application_role,
+            owner_uri=self.owner_uri,
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        self.application_uri = uri(args.application_role, application.password)
         self.register_outputs({})
 
 

@@ -274,7 +274,10 @@ class PulumiEnvironment:
             program=program,
             work_dir=str(folder),
             env_vars=self._environment,
-            project_settings=auto.ProjectSettings(name=PROJECT, runtime="python"),
+            # Resources that are programmed in Python run by the interpreter of this virtualenv.
+            project_settings=auto.ProjectSettings(
+                name=PROJECT, runtime=auto.ProjectRuntimeInfo("python", {"virtualenv": sys.prefix})
+            ),
             secrets_provider="passphrase" if self._backend else self._target.secrets_provider,
         )
 

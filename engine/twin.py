@@ -6,6 +6,7 @@ import re
 import shutil
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Generator, Mapping
 from contextlib import closing, contextmanager
@@ -17,6 +18,7 @@ from urllib.parse import urlsplit
 import psutil
 import yaml
 
+from components.application_role import REACH_VARIABLE
 from components.secrets import TOKEN_VARIABLES, name_files_key, name_url, variable
 from components.settings import PROJECT, FileStore, NeonSettings, Settings
 from components.settings.hosts import list_secrets
@@ -238,6 +240,7 @@ class TwinTarget(StackTarget):
             STATUS_PAGES_VARIABLE: f"http://127.0.0.1:{home.port('vendors')}/uptimerobot/status",
             # The program asks Sentry too (components/cron_slug.py).
             API_URL_VARIABLES["sentry"]: self.api_url("sentry"),
+            REACH_VARIABLE: f"{reach_database.__module__}:{reach_database.__name__}",
             **{f"BULWARK_{name}".upper().replace("-", "_"): value for name, value in secrets.items()},
         }
 
@@ -268,7 +271,8 @@ class TwinTarget(StackTarget):
         partial.replace(copy)
         project = folder / program.folder.relative_to(stack_file.CHECKOUT)
         project.mkdir(mode=0o700, exist_ok=True)
-        shutil.copyfile(program.folder / "Pulumi.yaml", project / "Pulumi.yaml")
+        text = (program.folder / "Pulumi.yaml").read_text()
+        (project / "Pulumi.yaml").write_text(text.replace("virtualenv: .venv", f"virtualenv: {sys.prefix}"))
         return project
 
     def read_checkpoint(self, stack: str | None = None, project: str = PROJECT) -> dict[str, Any]:

@@ -217,10 +217,13 @@ PROPERTIES: Final = (
         "make itself or another one stronger.",
         "Trust policies with every principal, provider and condition; actions and resources by name; "
         "boundaries; rights on roles, policies and boundaries, whatever grants them; attachments of every "
-        "kind, and lists that keep others out; providers without an account.",
-        "What a service may do that has the same rights as a person: the vendor's own logs.",
+        "kind, and lists that keep others out; providers without an account; the roles at Neon by which "
+        "services sign in to their database.",
+        "What a service may do that has the same rights as a person: the vendor's own logs. What a role that "
+        "SQL made was granted: `./bulwark ready` looks.",
         (
             "account-trust-is-conditional",
+            "host-role-is-limited",
             "policy-names-its-actions",
             "policy-names-its-resources",
             "provider-is-bound-to-account",

@@ -2,18 +2,24 @@
 Change the password of a role of a database at Neon, and end the role's sessions.
 
 The stack passes it on: its state has the former password until it is refreshed, and by that difference a
-repeated call knows that the password is changed already.
+repeated call knows that the password is changed already. Neon's API chooses that of a role that it made. The
+application's role was made by SQL: its owner gives it one that nobody knows, and `up` replaces that.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Final, Literal
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
 
+import psycopg
+from psycopg import sql
 from pydantic import BaseModel
 
+from components.application_role import address_for, choose_password, is_refused
 from components.settings import NeonSettings
 from core.failure import Failure
-from live.neon import find_project, list_roles
+from live.neon import find_project
 from live.vendor_api import Api
 from recovery.context import require_output
 from recovery.postgres.connection import connect, explain_errors
@@ -34,55 +40,93 @@ RolePurpose = Literal["owner", "application", "backup"]
 _SESSIONS: Final = """
     SELECT pid FROM pg_catalog.pg_stat_activity WHERE usename = %s AND pid <> pg_backend_pid()
 """
+_ROLE: Final = "SELECT rolname FROM pg_catalog.pg_roles WHERE rolname = %s"
 
 
 class _Password(BaseModel):
     password: str
 
 
+@dataclass(frozen=True)
+class _StoreRoles:
+    """The roles of a database at Neon: what its API knows of them, and its owner's sessions."""
+
+    context: RespondContext
+    store: str
+    settings: NeonSettings
+    project: str
+    path: str
+    """Of the branch's roles, below the project."""
+
+    def reveal(self, api: Api, role: str) -> str:
+        """Return the password of a role that Neon made."""
+        found = api.get(_Password, f"/projects/{self.project}{self.path}/{role}/reveal_password")
+        return found.password if found else ""
+
+    def address(self) -> str:
+        """Return the direct address for the owner, whose password may be another than the stack's."""
+        with open_neon(self.context) as api:
+            password = self.reveal(api, self.settings.owner_role)
+        return address_for(owner_url(self.context, self.store), self.settings.owner_role, password)
+
+    @contextmanager
+    def connect(self, action: str) -> Generator[psycopg.Connection]:
+        with connect(self.address()) as connection, explain_errors(connection, action):
+            yield connection
+
+    def reset(self, role: str) -> Mapping[str, str]:
+        with open_neon(self.context) as api:
+            change(api, self.project, f"{self.path}/{role}/reset_password")
+        return {"role": role}
+
+    def lock_out(self, role: str) -> Mapping[str, str]:
+        with self.connect("change the password") as connection:
+            connection.execute(
+                sql.SQL("ALTER ROLE {} PASSWORD {}").format(
+                    sql.Identifier(role), sql.Literal(choose_password())
+                )
+            )
+        return {"role": role}
+
+    def end_sessions(self, role: str) -> Mapping[str, str]:
+        with self.connect("end the sessions") as connection:
+            pids = [pid for (pid,) in connection.execute(_SESSIONS, (role,)).fetchall()]
+            for pid in pids:
+                connection.execute("SELECT pg_terminate_backend(%s, 5000)", (pid,))
+        return {"ended": str(len(pids))}
+
+
 def _plan(context: RespondContext, store: str, options: StepOptions) -> ResponsePlan:
     purpose = _require_purpose(options)
     settings = _require_neon(context, store)
-    role, project = name_role(settings, purpose), project_id(context, store)
+    role, project, known = name_role(settings, purpose), project_id(context, store), ""
     with open_neon(context) as api:
-        known = find_project(api, project)
-        if known is None:
+        there = find_project(api, project)
+        if there is None:
             raise Failure(f"Neon has no project {project}.", f"./bulwark respond recover-project {store}.")
-        found = read_store(api, known)
-        roles = list_roles(api, project, found.branch.id)
-        path = f"/projects/{project}/branches/{found.branch.id}/roles"
-        now = _reveal(api, f"{path}/{role}")
-        owner = _reveal(api, f"{path}/{settings.owner_role}")
-    proofs = require_proven(
-        "rotate-password",
-        [
-            *prove_project(context, store, settings, known),
-            prove_address(context, store, found),
-            TargetProof("role", role, role if role in roles else ""),
-        ],
-    )
-    url = _with_password(owner_url(context, store), owner)
-    rotated, sessions = now != _known_password(context, store, purpose), _count_sessions(url, role)
+        found = read_store(api, there)
+        place = require_proven(
+            "rotate-password",
+            [*prove_project(context, store, settings, there), prove_address(context, store, found)],
+        )
+        roles = _StoreRoles(context, store, settings, project, f"/branches/{found.branch.id}/roles")
+        known = "" if purpose == "application" else roles.reveal(api, role)
+    with roles.connect("look at the role") as connection:
+        names = connection.execute(_ROLE, (role,)).fetchall()
+        sessions = len(connection.execute(_SESSIONS, (role,)).fetchall())
+    proofs = require_proven("rotate-password", [*place, TargetProof("role", role, role if names else "")])
+    before, run = _known_password(context, store, purpose), lambda: roles.reset(role)
+    rotated, how = known != before, f"which Neon chooses: POST {roles.path}/{role}/reset_password"
+    if purpose == "application":
+        rotated = is_refused(address_for(owner_url(context, store), role, before))
+        run, how = lambda: roles.lock_out(role), "which nobody knows, as the owner: ALTER ROLE ... PASSWORD"
     return ResponsePlan(
         proofs=proofs,
         found={
             "password": "another one than the stack knows" if rotated else "the one that the stack knows",
             "sessions": str(sessions),
         },
-        actions=(
-            ResponseAction(
-                "reset-password",
-                f"Give {role} a new password, which Neon chooses: POST {path}/{role}/reset_password.",
-                run=lambda: _reset(context, project, path.removeprefix(f"/projects/{project}"), role),
-                is_done=rotated,
-            ),
-            ResponseAction(
-                "end-sessions",
-                f"End the sessions that are open with the former one: {sessions} of {role}.",
-                run=lambda: _end_sessions(context, store, settings, path, role),
-                is_done=rotated and not sessions,
-            ),
-        ),
+        actions=_list_actions(roles, role, run, how, sessions, rotated=rotated),
         left=(
             f"Whoever signs in as {role} is refused until the new password is passed on.",
             "A database that is restored in place, or branched, has the passwords of then.",
@@ -90,6 +134,26 @@ def _plan(context: RespondContext, store: str, options: StepOptions) -> Response
         next_step=(
             "./bulwark refresh --accept{options}, then ./bulwark up{options}: they pass it on to the "
             "outputs, the jobs' documents and the hosts."
+        ),
+    )
+
+
+def _list_actions(
+    roles: _StoreRoles,
+    role: str,
+    run: Callable[[], Mapping[str, str]],
+    how: str,
+    sessions: int,
+    *,
+    rotated: bool,
+) -> tuple[ResponseAction, ...]:
+    return (
+        ResponseAction("reset-password", f"Give {role} a new password, {how}.", run=run, is_done=rotated),
+        ResponseAction(
+            "end-sessions",
+            f"End the sessions that are open with the former one: {sessions} of {role}.",
+            run=lambda: roles.end_sessions(role),
+            is_done=rotated and not sessions,
         ),
     )
 
@@ -123,44 +187,9 @@ def _require_neon(context: RespondContext, store: str) -> NeonSettings:
     return find_neon_database(context, store)
 
 
-def _reveal(api: Api, role_path: str) -> str:
-    found = api.get(_Password, f"{role_path}/reveal_password")
-    return found.password if found else ""
-
-
 def _known_password(context: RespondContext, store: str, purpose: RolePurpose) -> str:
     urls = require_output(require_output(context.outputs, "database_urls"), store)
     return unquote(urlsplit(urls[purpose]).password or "")
-
-
-def _with_password(url: str, password: str) -> str:
-    parts = urlsplit(url)
-    user, _, host = parts.netloc.rpartition("@")
-    return parts._replace(netloc=f"{user.partition(':')[0]}:{quote(password, safe='')}@{host}").geturl()
-
-
-def _count_sessions(url: str, role: str) -> int:
-    with connect(url) as connection, explain_errors(connection, "count the sessions"):
-        return len(connection.execute(_SESSIONS, (role,)).fetchall())
-
-
-def _reset(context: RespondContext, project: str, path: str, role: str) -> Mapping[str, str]:
-    with open_neon(context) as api:
-        change(api, project, f"{path}/{role}/reset_password")
-    return {"role": role}
-
-
-def _end_sessions(
-    context: RespondContext, store: str, settings: NeonSettings, path: str, role: str
-) -> Mapping[str, str]:
-    with open_neon(context) as api:
-        owner = _reveal(api, f"{path}/{settings.owner_role}")
-    url = _with_password(owner_url(context, store), owner)
-    with connect(url) as connection, explain_errors(connection, "end the sessions"):
-        pids = [pid for (pid,) in connection.execute(_SESSIONS, (role,)).fetchall()]
-        for pid in pids:
-            connection.execute("SELECT pg_terminate_backend(%s, 5000)", (pid,))
-    return {"ended": str(len(pids))}
 
 
 ROTATE_PASSWORD: Final = ResponseStep(

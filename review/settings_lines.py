@@ -38,6 +38,7 @@ _SETTINGS_OF: Final = {
     "escalation-reaches-second-person": "oncall.escalations",
     "escalation-repeats": "oncall.escalations",
     "error-key-has-rate-limit": "services.*.errors.events_per_minute",
+    "host-role-is-limited": "services.*.host",
     "host-secret-is-sensitive": "services.*.host",
     "maintenance-window-is-short": "uptime.maintenance",
     "monitor-reaches-someone": "alerting.routes",

@@ -18,14 +18,14 @@ STAND_INS = {
 """(plugin, version) -> module. The SDKs require these versions."""
 
 
-_POLICY_HOST = Path(__file__).parents[1] / "toolchain" / "bin" / "pulumi-analyzer-policy-python"
+_HOSTS = Path(__file__).parents[1] / "toolchain" / "bin"
 
 
 def install_stand_ins(pulumi_home: Path) -> None:
     """Write the stand-ins' launchers; a plugin is a folder with one executable of a fixed name."""
     for (plugin, version), module in STAND_INS.items():
         _install_stand_in(pulumi_home, plugin, version, module)
-    _install_policy_host(pulumi_home)
+    _install_python_hosts(pulumi_home)
     _disable_logs(pulumi_home)
 
 
@@ -39,7 +39,7 @@ def install_real_providers(home: TwinHome, bridge: Path) -> None:
     """
     for kept in (AWS, PAGERDUTY):
         _install_stand_in(home.pulumi_real, *kept, STAND_INS[kept])
-    _install_policy_host(home.pulumi_real)
+    _install_python_hosts(home.pulumi_real)
     _disable_logs(home.pulumi_real)
     # `bridge` is <PULUMI_HOME>/plugins/<plugin>/<executable>; it loads the vendors' providers from there.
     environment = {"PULUMI_HOME": bridge.parents[1], **vendor_environment(home)}
@@ -66,11 +66,11 @@ def _install_stand_in(pulumi_home: Path, plugin: str, version: str, module: str)
     _write_launcher(pulumi_home, "resource", plugin, version, command)
 
 
-def _install_policy_host(pulumi_home: Path) -> None:
-    # The CLI would find it on PATH too, with a warning in every run.
-    _write_launcher(
-        pulumi_home, "analyzer", "policy-python", VERSION, f'exec {shlex.quote(str(_POLICY_HOST))} "$@"'
-    )
+def _install_python_hosts(pulumi_home: Path) -> None:
+    # The CLI would find them on PATH too, with a warning in every run.
+    for kind, name in (("analyzer", "policy-python"), ("resource", "pulumi-python")):
+        host = _HOSTS / f"pulumi-{kind}-{name}"
+        _write_launcher(pulumi_home, kind, name, VERSION, f'exec {shlex.quote(str(host))} "$@"')
 
 
 def _disable_logs(pulumi_home: Path) -> None:

@@ -49,13 +49,13 @@ def secret_inputs(token: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*SECRET_INPUTS.get(token, ()), *marked)))
 
 
-_WITH_PASSWORD: Final = "neon:index/role:Role"  # noqa: S105 - a type, no secret
-"""It is no credential that lives on its own (policies/types), and its password is one."""
+_WITH_PASSWORD: Final = ("neon:index/role:Role", "pulumi-python:dynamic/bulwark:ApplicationRole")
+"""They are no credentials that live on their own (policies/types), and their passwords are some."""
 
 
 def makes_credential(sources: Iterable[Resource]) -> bool:
     """Tell whether a value is made of a resource that is there for a key, a token or a password."""
-    return any(one.type == _WITH_PASSWORD or classify(one.type) is TypeClass.CREDENTIAL for one in sources)
+    return any(one.type in _WITH_PASSWORD or classify(one.type) is TypeClass.CREDENTIAL for one in sources)
 
 
 SECRET_OUTPUTS: Final[dict[str, tuple[LiteralString, ...]]] = {

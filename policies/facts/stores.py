@@ -16,6 +16,7 @@ DATA_DEPENDS_ON: Final = frozenset(
         "gcp:sql/database:Database",
         "neon:index/database:Database",
         "neon:index/role:Role",  # a role that is created again has another password and owns nothing
+        "pulumi-python:dynamic/bulwark:ApplicationRole",  # likewise
     }
 )
 """Types that hold no data, but whose deletion loses data or the access to it."""

@@ -1,13 +1,15 @@
 """The production database, as the engine holds it."""
 
+import psycopg
 import pytest
 from deployment import Deployment
+
+from twin.host.database_address import reach_database
 
 pytestmark = pytest.mark.shares("production")
 
 ROLES = {
     "database-role-owner": "platform_owner",
-    "database-role-application": "platform_app",
     "database-role-backup": "platform_backup",
 }
 
@@ -24,6 +26,35 @@ def test_each_role_is_on_the_default_branch(production: Deployment, name: str, r
         "projectId": {"database-project"},
         "branchId": {"database-project"},
     }
+
+
+def test_the_applications_role_is_made_by_the_owner_and_its_secrets_are_encrypted(
+    production: Deployment,
+) -> None:
+    role = production["database-role-application"]
+    assert role.id == "platform_app"
+    assert role.property_dependencies["owner_uri"] == {
+        "database-project",
+        "database-role-owner",
+        "database-database",
+    }
+    [stored] = [
+        one for one in production.installation.resources("prod") if one["urn"].endswith("::" + role.name)
+    ]
+    for values, names in ((stored["inputs"], ["owner_uri"]), (stored["outputs"], ["owner_uri", "password"])):
+        assert all("ciphertext" in values[name] for name in names)
+
+
+def test_the_applications_role_may_sign_in_and_nothing_else(production: Deployment) -> None:
+    shown = production.installation.bulwark(
+        "outputs", "--stack", "prod", "--twin", "--json", "--show-secrets"
+    ).json
+    with psycopg.connect(reach_database(shown["database_urls"]["database"]["application"])) as connection:
+        row = connection.execute(
+            "SELECT rolsuper OR rolcreaterole OR rolcreatedb OR rolreplication OR rolbypassrls,"
+            " pg_has_role('pg_write_all_data', 'MEMBER') FROM pg_roles WHERE rolname = current_user"
+        ).fetchone()
+    assert row == (False, False)
 
 
 def test_the_database_belongs_to_the_owner_role(production: Deployment) -> None:

@@ -18,6 +18,8 @@ from installations import CommandResult
 from interrupted_process import RunningCommand, wait_until
 from terminal import run_in_terminal
 
+from twin.host.database_address import reach_database
+from twin.host.deployed_service import DeployedService
 from twin.neon.model import Neon
 from twin.neon.sql import ensure_role
 
@@ -182,6 +184,30 @@ def test_a_roles_password_is_changed_once_and_its_sessions_end(
         again = fast_twin.bulwark(*words, "--confirm", "local/database")
         assert "There is nothing to do." in again.out
         assert "refresh --accept" in again.out
+
+
+def test_the_applications_password_is_changed_and_passed_on_to_its_host(
+    fast_twin: FastTwin, urls: dict[str, str]
+) -> None:
+    words = ("respond", "rotate-password", "database", "--role", "application")
+    with psycopg.connect(reach_database(urls["application"]), autocommit=True) as session:
+        rotated = fast_twin.bulwark(*words, "--confirm", "local/database", "--json")
+        assert rotated.code == 0, rotated.text
+        with pytest.raises(psycopg.OperationalError):
+            session.execute("SELECT 1")
+    with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
+        fetch(reach_database(urls["application"]), "SELECT 1")
+    assert "There is nothing to do." in fast_twin.bulwark(*words, "--confirm", "local/database").out
+    for command in (("refresh", "--accept"), ("up",)):
+        ended = fast_twin.bulwark(*command)
+        assert ended.code == 0, ended.text
+    after = fast_twin.output("database_urls")["database"]["application"]
+    assert after != urls["application"]
+    fetch(reach_database(after), "SELECT 1")
+    home = fast_twin.installation.home
+    deployed = DeployedService.read(home, home.port("platform-backend"))
+    assert deployed
+    assert deployed.variables["DATABASE_URL"] == after
 
 
 @contextmanager

@@ -1673,6 +1673,12 @@ ATTEMPTS: Final = (
         ),
     ),
     AuditedWeakening(
+        _LITTLE,
+        "a service signs in as the owner of its database",
+        "host-role-is-limited",
+        _add(_vercel("database-url", "DATABASE_URL", ["production"], ["database-role-owner"])),
+    ),
+    AuditedWeakening(
         _SECRETS,
         "the owner's password is a plain parameter",
         "secret-is-marked",

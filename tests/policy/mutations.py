@@ -514,6 +514,15 @@ _TABLE: Final = {
     ("nothing-looks-like-a-secret", "alerting-automation"): (
         ("alerting-automation", "post_value", "postgresql://owner:word@example.com/a"),
     ),
+    ("host-role-is-limited", "host-backend-variables"): (
+        (
+            "host-backend-variables",
+            "variables.0.value",
+            "postgresql://platform_owner:word@example.com/platform",
+            "host-secret-is-sensitive",
+            "nothing-looks-like-a-secret",
+        ),
+    ),
     ("host-secret-is-sensitive", "host-frontend-vite-sentry-dsn"): (
         ("host-frontend-vite-sentry-dsn", "sensitive", False),
     ),

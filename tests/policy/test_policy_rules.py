@@ -28,6 +28,8 @@ _CASES: Final[list[Case]] = [
 
 _NOTHING_TO_TRY: Final = {
     # That the resource is there decides.
+    # What refuses is there, and named by what it depends on.
+    "host-role-is-limited": {"absent", "unknown"},
     "no-long-lived-key": {"absent", "unknown", "secret"},
     "type-is-classified": {"absent", "unknown", "secret"},
     # Its provider and its options decide, and the engine knows them before any input.

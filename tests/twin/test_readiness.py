@@ -44,6 +44,11 @@ IN_DATABASE: Final[dict[str, tuple[str, LiteralString, LiteralString]]] = {
         "CREATE ROLE strong CREATEDB ROLE platform_app",
         "DROP ROLE strong",
     ),
+    "it is a role of Neon's API": (
+        "application-has-few-rights",
+        "CREATE ROLE neon_superuser CREATEDB CREATEROLE REPLICATION BYPASSRLS ROLE platform_app",
+        "DROP ROLE neon_superuser",
+    ),
     "it owns a table": (
         "application-has-few-rights",
         "ALTER TABLE jobs OWNER TO platform_app",

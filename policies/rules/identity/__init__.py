@@ -3,6 +3,7 @@
 from policies.framework.rule import Rule
 from policies.rules.identity import (
     account_trust_is_conditional,
+    host_role_is_limited,
     host_secret_is_sensitive,
     no_long_lived_key,
     nothing_looks_like_a_secret,
@@ -43,6 +44,7 @@ RULES: tuple[Rule, ...] = (
     secret_admits_no_stranger.RULE,
     secret_outputs_are_marked.RULE,
     nothing_looks_like_a_secret.RULE,
+    host_role_is_limited.RULE,
     host_secret_is_sensitive.RULE,
     provider_is_explicit.RULE,
     provider_is_pinned.RULE,

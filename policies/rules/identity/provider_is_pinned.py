@@ -14,6 +14,9 @@ from policies.framework.stack import PolicyStack, Resource
 _VERSION: Final = re.compile(r"v?[0-9]+\.[0-9]+\.[0-9]+([-+][0-9A-Za-z.+-]+)?")
 """An exact version, not a range (semver.org)."""
 
+_PART_OF_PROGRAM: Final = ("pulumi:providers:pulumi-python", "pulumi:providers:pulumi-nodejs")
+"""They run what the program itself is the provider of: the engine and the SDK have one version."""
+
 
 def _is_version(version: Any) -> bool:
     return isinstance(version, str) and bool(_VERSION.fullmatch(version))
@@ -32,7 +35,9 @@ RULE: Final = Rule(
     fix="Pin the provider's package in the lock file, or pass `version` to the provider.",
     controls=(Control.NIST_CM_3, Control.SOC_CC8_1, Control.ISO_A_8_9),
     subjects=lambda stack: [
-        resource for resource in stack.resources if resource.type.startswith("pulumi:providers:")
+        resource
+        for resource in stack.resources
+        if resource.type.startswith("pulumi:providers:") and resource.type not in _PART_OF_PROGRAM
     ],
     judge=_judge,
 )

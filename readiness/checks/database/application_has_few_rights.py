@@ -21,20 +21,11 @@ _ROLE: Final[LiteralString] = """
     SELECT bool_or(m.rolsuper), bool_or(m.rolcreaterole), bool_or(m.rolcreatedb),
         bool_or(m.rolreplication), bool_or(m.rolbypassrls)
     FROM pg_catalog.pg_roles r JOIN pg_catalog.pg_roles m ON pg_catalog.pg_has_role(r.oid, m.oid, 'MEMBER')
-    WHERE r.rolname = %(role)s AND (m.oid = r.oid OR NOT r.rolsuper) AND m.rolname <> %(vendors)s
+    WHERE r.rolname = %(role)s AND (m.oid = r.oid OR NOT r.rolsuper)
 """
-"""Also what it may become by a membership."""
-
-_VENDORS_ROLE: Final = "neon_superuser"
 """
-Neon makes each role of its API a member of it, with every attribute but SUPERUSER, and nobody there can take
-them away; a role that SQL makes has none (Neon, "Manage roles"). The program makes the application's role by
-the API, so that these attributes are shown and are no problem.
-"""
-
-_IS_VENDORS: Final[LiteralString] = """
-    SELECT count(*) > 0 FROM pg_catalog.pg_roles m
-    WHERE m.rolname = %(vendors)s AND pg_catalog.pg_has_role(%(role)s, m.oid, 'MEMBER')
+Also what it may become by a membership: each role of Neon's API is a member of neon_superuser, which has all
+of it but SUPERUSER, and nobody there can take that away (Neon, "Manage roles").
 """
 
 _OWNED: Final[LiteralString] = """
@@ -71,26 +62,22 @@ def _look(platform: LivePlatform) -> Observation:
 
 def _judge(seen: Observation, connection: psycopg.Connection, name: str, role: str) -> None:
     def fetch(query: LiteralString) -> list[tuple[Any, ...]]:
-        names = {"role": role, "vendors": _VENDORS_ROLE}
-        return fetch_rows(connection, "read the rights of the application's role", query, names)
+        return fetch_rows(connection, "read the rights of the application's role", query, {"role": role})
 
     [held] = fetch(_ROLE)
     if held[0] is None:
         raise Failure(f"The database {name} has no role {role}.", "see `application_role` in bulwark:stores.")
-    [(is_vendors,)] = fetch(_IS_VENDORS)
     attributes = [text for has, text in zip(held, _ATTRIBUTES.values(), strict=True) if has]
-    strong = attributes[: bool(held[0])] if is_vendors else attributes
     owned, schemas, truncated = (
         [str(row[0]) for row in fetch(query)] for query in (_OWNED, _SCHEMAS, _TRUNCATED)
     )
     found = [
-        *strong,
+        *attributes,
         *([f"owns {', '.join(owned)}"] if owned and not held[0] else []),
         *([f"makes tables in {', '.join(schemas)}"] if schemas and not held[0] else []),
         *([f"empties {', '.join(truncated)}"] if truncated and not held[0] else []),
     ]
-    note = [f"{text}, as every role of Neon's API" for text in attributes if text not in strong]
-    seen.measured[f"{role} in {name}"] = "; ".join([*(found or ["changes rows"]), *note])
+    seen.measured[f"{role} in {name}"] = "; ".join(found or ["changes rows"])
     seen.problems += [f"{role} {text} (database {name})" for text in found]
 
 
@@ -105,8 +92,8 @@ CHECK: Final = ReadinessCheck(
     ),
     risk="A hole in the application, or a tool with its address, drops tables or hides what it did.",
     fix=(
-        "Let migrations run as the owner, and grant SELECT, INSERT, UPDATE and DELETE to the application's "
-        "role alone."
+        "Let the stack make the role: one of Neon's API has all of these attributes. Let migrations run as "
+        "the owner, and grant SELECT, INSERT, UPDATE and DELETE to the application's role alone."
     ),
     controls=(Control.SOC_CC6_3, Control.NIST_AC_6, Control.CIS_3_3),
     look=_look,
