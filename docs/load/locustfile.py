@@ -5,11 +5,13 @@ It sends as many requests as `--requests` says, and ends with exit code 1 where 
 longer than `--objective` milliseconds. It is for staging and the twin (docs/readiness.md).
 """
 # Locust runs this in an environment of its own; it is no dependency of the project.
-# pyright: reportMissingImports=false, reportUntypedBaseClass=false, reportUntypedFunctionDecorator=false
+# pyright: reportMissingImports=false, reportMissingModuleSource=false
+# pyright: reportUntypedBaseClass=false, reportUntypedFunctionDecorator=false
 
 from itertools import count
 from typing import Any, Final
 
+import gevent
 from locust import HttpUser, constant, events, task
 from locust.exception import StopUser
 
@@ -55,4 +57,4 @@ class Client(HttpUser):
             raise StopUser
         self.client.get(options.path)
         if self.environment.stats.total.num_requests >= options.requests:
-            self.environment.runner.quit()
+            gevent.spawn(self.environment.runner.quit)  # which ends the greenlet that runs this

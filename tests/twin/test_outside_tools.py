@@ -163,6 +163,7 @@ def test_locust_measures_what_the_check_of_load_measures(
         )
         result = patient.look(fault, only={"load-is-borne"})["load-is-borne"]
     assert (tmp_path / "found.json").exists(), ended.stdout + ended.stderr
+    assert "--run-time limit reached" not in ended.stderr  # it ends by itself, after the last request
     [stats] = json.loads((tmp_path / "found.json").read_text())
     [measured] = result.measured
     by_check = re.search(r"(\d+) requests .* p95 (\d+) ms of 1000 ms, (\d+) failed", measured.value)

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -234,14 +235,21 @@ def test_a_uv_that_is_too_old_is_not_used(tmp_path: Path, monkeypatch: pytest.Mo
     assert uv.ensure_uv() == kept / "bin" / "uv"
 
 
-def test_every_pinned_dependency_is_in_the_lock_file() -> None:
-    pins = re.findall(
-        r'^    "([\w.-]+)(?:\[[\w,-]+\])?==([\w.]+)"', (CHECKOUT / "pyproject.toml").read_text(), re.MULTILINE
-    )
-    lock = (CHECKOUT / "requirements.lock").read_text()
+@pytest.mark.parametrize("lock", ["requirements.lock", "tests/tools.lock"])
+def test_every_pinned_dependency_is_in_its_lock_file(lock: str) -> None:
+    project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())
+    groups = project["dependency-groups"]
+    wanted = {
+        "requirements.lock": [*project["project"]["dependencies"], *groups["dev"]],
+        "tests/tools.lock": groups["tools"],
+    }
+    pins = [found for line in wanted[lock] if (found := re.match(r"([\w-]+)(?:\[[\w,-]+\])?==(\S+)", line))]
+    text = (CHECKOUT / lock).read_text()
     assert pins
     assert [
-        name for name, pin in pins if not re.search(rf"^{name}(\[\w+\])?=={pin}\b", lock, re.MULTILINE)
+        name
+        for name, version in (pin.groups() for pin in pins)
+        if not re.search(rf"^{name}(\[\w+\])?=={re.escape(version)} ", text, re.MULTILINE)
     ] == []
 
 
