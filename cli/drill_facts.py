@@ -1,4 +1,4 @@
-"""What the policies are told of the drills of a stack's stores, from the stack's state and its vault."""
+"""What the policies are told of a stack's drills and readiness, from the stack's state and its vault."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -11,7 +11,14 @@ from core.console import PrintableConsole
 from core.failure import Failure
 from engine.stack_stores import list_stores
 from engine.stack_target import StackTarget
-from policies.framework.drill_history import REHEARSAL, VARIABLE, StoreHistory, to_json
+from policies.framework.drill_history import (
+    IS_READY,
+    REHEARSAL,
+    VARIABLE,
+    ReadinessHistory,
+    StoreHistory,
+    to_json,
+)
 
 if TYPE_CHECKING:
     from recovery.drill.records import DrillRecord
@@ -23,13 +30,14 @@ _STACK: Final = "pulumi:pulumi:Stack"
 
 def read_history(target: StackTarget, engine: auto.Stack) -> str:
     """
-    Return the history of the stores as JSON; it is empty for a stack that was never deployed.
+    Return the history of stores and platform as JSON; it is empty for a stack that was never deployed.
 
     Raises:
         Failure: the vault does not answer.
     """
     # botocore takes a second, and deployments on the twin do without.
     from cli.recovery_context import find_trust, open_vault  # noqa: PLC0415
+    from readiness.records import find_passed  # noqa: PLC0415
     from recovery import catalogue  # noqa: PLC0415
     from recovery.drill import records  # noqa: PLC0415
     from recovery.manifests import manifest_of  # noqa: PLC0415
@@ -38,7 +46,7 @@ def read_history(target: StackTarget, engine: auto.Stack) -> str:
     resources = (engine.export_stack().deployment or {}).get("resources", [])
     outputs = _outputs(resources)
     if "vault" not in outputs:
-        return to_json({})
+        return to_json({}, ReadinessHistory())
     vault = open_vault(target, outputs["vault"], target.settings.vaults.region, target.deployer_credentials())
     trust = find_trust(target)
     drills, judgements = records.read_records(vault, trust), catalogue.read_judgements(vault, trust)
@@ -51,7 +59,8 @@ def read_history(target: StackTarget, engine: auto.Stack) -> str:
         for store in list_stores(target.settings)
         if store != STATE
     }
-    return to_json(history_of(resources, drills, proven, target))
+    readiness = ReadinessHistory(_find_begin(resources), find_passed(vault, trust, target.location))
+    return to_json(history_of(resources, drills, proven, target), readiness)
 
 
 def history_of(
@@ -110,7 +119,8 @@ def pass_to_policies(target: StackTarget, engine: auto.Stack) -> None:
         console.print(str(failure), style="yellow", markup=False, highlight=False)
         console.print(
             "So the policies know of no drill, and refuse. If a change has to go out before the vault "
-            "answers, waive store-drill-is-recent for its stores in policies/waivers.yaml.",
+            "answers, waive store-drill-is-recent for its stores in policies/waivers.yaml, and "
+            f"{IS_READY} for the platform.",
             style="yellow",
         )
     engine.workspace.env_vars = {**engine.workspace.env_vars, VARIABLE: history}
@@ -119,6 +129,13 @@ def pass_to_policies(target: StackTarget, engine: auto.Stack) -> None:
 def _outputs(resources: Iterable[dict[str, Any]]) -> dict[str, Any]:
     """Return the stack's outputs from its state; the secret ones are encrypted there."""
     return next((root.get("outputs", {}) for root in resources if root["type"] == _STACK), {})
+
+
+def _find_begin(resources: Iterable[dict[str, Any]]) -> datetime | None:
+    """Return when the oldest resource of a state was created; None if no one is known to be."""
+    return min(
+        (datetime.fromisoformat(str(one["created"])) for one in resources if one.get("created")), default=None
+    )
 
 
 def _begin_of_backups(resources: Sequence[dict[str, Any]]) -> dict[str, datetime]:

@@ -79,8 +79,9 @@ inputs, whatever their types are. A website's bucket holds nothing of value: a c
 `holdsNothing`, a list of URNs, and `reason`, a sentence, and the bucket is asked for no backup
 (`valueless-store-is-explained`). What drills and proofs have shown is asked for the stores that a job names
 in `drills` or `proves`, and handed over as `BULWARK_DRILLS`: `{"stores": {URN: {"since": T, "passed": T,
-"proven": T}}}`, each T a time or null. The engine tells a pack no line of a program, so a finding names the
-resource; the SARIF of `./bulwark review` has the lines of this project's settings.
+"proven": T}}}`, each T a time or null. `./bulwark drills --for-policies` prints it, with the `readiness` of
+this project's own platform (`readiness-is-recent`). The engine tells a pack no line of a program, so a
+finding names the resource; the SARIF of `./bulwark review` has the lines of this project's settings.
 
 **To start with a program that does not pass yet**, let everything be told and nothing refused, and make one
 rule after the other mandatory: `--policy-pack-config` names a file with

@@ -173,6 +173,7 @@ PROPERTIES: Final = (
             "monitor-route-is-independent",
             "monitor-watches-something",
             "page-lasts-until-resolved",
+            "readiness-is-recent",
         ),
     ),
     Property(

@@ -43,6 +43,7 @@ _SETTINGS_OF: Final = {
     "maintenance-window-is-short": "uptime.maintenance",
     "monitor-reaches-someone": "alerting.routes",
     "monitor-route-is-independent": "alerting.channels",
+    "readiness-is-recent": "services",
     "service-has-error-project": "services.*.errors",
     "service-receives-its-dsn": "services.*.host",
     "store-backups-outlast-corruption": "backups.retention",

@@ -1,7 +1,8 @@
 """
-What a stack's stores were shown to survive.
+What a stack's stores were shown to survive, and when its platform was found ready.
 
-Of each store: since when it is backed up, when its last drill passed, and when a backup was last proven.
+Of each store: since when it is backed up, when its last drill passed, and when a backup was last proven. Of
+the platform: since when it is deployed, and when `./bulwark ready` last passed.
 
 Rules don't use the network. So `./bulwark` reads the history from the vault and the stack's state, and passes
 it to the pack in an environment variable. Without a readable value, the history is unknown.
@@ -15,14 +16,21 @@ from typing import Any, Final
 
 VARIABLE: Final = "BULWARK_DRILLS"
 """
-Its value is JSON: `{"rehearsal": true}`, or `{"stores": {URN: {"since": T, "passed": T, "proven": T}}}`.
-Each T is a time or null.
+Its value is JSON: `{"rehearsal": true}`, or `{"stores": {URN: {"since": T, "passed": T, "proven": T}},
+"readiness": {"since": T, "passed": T}}`. Each T is a time or null; `readiness` is left out by who knows
+nothing of it.
 """
 
 IS_RECENT: Final = "store-drill-is-recent"
 """The rule that refuses a deployment long after the last drill of a store."""
 
 LONGEST_DAYS: Final = 15
+"""How long after it, unless the stack's configuration is stricter."""
+
+IS_READY: Final = "readiness-is-recent"
+"""The rule that refuses a deployment long after the platform was last found ready."""
+
+LONGEST_UNREADY_DAYS: Final = 8
 """How long after it, unless the stack's configuration is stricter."""
 
 CLOCK_TOLERANCE: Final = timedelta(hours=1)
@@ -47,8 +55,19 @@ class StoreHistory:
 
 
 @dataclass(frozen=True)
+class ReadinessHistory:
+    """When the platform was found ready. None means never."""
+
+    since: datetime | None = None
+    """Since when it is deployed, and has a vault that keeps reports."""
+
+    passed: datetime | None = None
+    """When its last report that says so began, at the latest when the vault took it."""
+
+
+@dataclass(frozen=True)
 class DrillHistory:
-    """The drills of all stores, as of `now`."""
+    """The drills of all stores and the readiness of the platform, as of `now`."""
 
     now: datetime
     rehearsal: bool = False
@@ -56,6 +75,9 @@ class DrillHistory:
 
     stores: Mapping[str, StoreHistory] = field(default_factory=dict[str, StoreHistory])
     """URN -> history. A store that is missing here was never deployed."""
+
+    readiness: ReadinessHistory | None = ReadinessHistory()
+    """None: nobody says."""
 
 
 def read(environment: Mapping[str, str], now: datetime) -> DrillHistory | None:
@@ -67,26 +89,34 @@ def read(environment: Mapping[str, str], now: datetime) -> DrillHistory | None:
 
     try:
         match parse_json(text):
-            case {"stores": dict() as stores, **others} if not others:
-                return DrillHistory(now, stores={urn: _parse_store(store) for urn, store in stores.items()})
+            case {"stores": dict() as stores, **others} if others.keys() <= {"readiness"}:
+                return DrillHistory(
+                    now,
+                    stores={urn: _parse_store(store) for urn, store in stores.items()},
+                    readiness=_parse_readiness(others["readiness"]) if others else None,
+                )
             case _:
                 return None
     except (ValueError, TypeError, OverflowError):
         return None
 
 
-def to_json(stores: Mapping[str, StoreHistory]) -> str:
-    """Return the value of the environment variable for these stores."""
+def to_json(stores: Mapping[str, StoreHistory], readiness: ReadinessHistory) -> str:
+    """Return the value of the environment variable for these stores and the platform."""
     return json.dumps(
         {
             "stores": {
                 urn: {
-                    "since": store.since.isoformat() if store.since else None,
-                    "passed": store.passed.isoformat() if store.passed else None,
-                    "proven": store.proven.isoformat() if store.proven else None,
+                    "since": _format_time(store.since),
+                    "passed": _format_time(store.passed),
+                    "proven": _format_time(store.proven),
                 }
                 for urn, store in stores.items()
-            }
+            },
+            "readiness": {
+                "since": _format_time(readiness.since),
+                "passed": _format_time(readiness.passed),
+            },
         }
     )
 
@@ -97,6 +127,18 @@ def _parse_store(store: Any) -> StoreHistory:
             return StoreHistory(_parse_time(since), _parse_time(passed), _parse_time(proven))
         case _:
             raise ValueError("no history of a store")
+
+
+def _parse_readiness(readiness: Any) -> ReadinessHistory:
+    match readiness:
+        case {"since": since, "passed": passed, **others} if not others:
+            return ReadinessHistory(_parse_time(since), _parse_time(passed))
+        case _:
+            raise ValueError("no history of a platform")
+
+
+def _format_time(time: datetime | None) -> str | None:
+    return time.isoformat() if time else None
 
 
 def _parse_time(text: str | None) -> datetime | None:

@@ -15,6 +15,11 @@ DRILLS: Final = "drills"
 """As a resource: what is handed over of the stack's drills; `%s` stands for the project's URN."""
 
 
+def tell(stores: str = "{}", readiness: str = '{"since": null, "passed": null}') -> str:
+    """Return what is handed over of drills and readiness, by default that of a first deployment."""
+    return f'{{"stores": {stores}, "readiness": {readiness}}}'
+
+
 @dataclass(frozen=True)
 class Mutation:
     """One change of the program: an argument of a resource, an option of it (`opts.`), or a setting."""
@@ -147,14 +152,18 @@ _TABLE: Final = {
         (
             DRILLS,
             "",
-            '{"stores": {"%s": {"since": "2020-01-01", "passed": null, "proven": null}}}',
+            tell('{"%s": {"since": "2020-01-01", "passed": null, "proven": null}}'),
             "store-proof-is-recent",
         ),
-        (DRILLS, "", '{"stores": {"%s": {"since": null, "passed": "2020-01-08", "proven": null}}}'),
-        (DRILLS, "", "", "store-proof-is-recent"),
+        (DRILLS, "", tell('{"%s": {"since": null, "passed": "2020-01-08", "proven": null}}')),
+        (DRILLS, "", "", "store-proof-is-recent", "readiness-is-recent"),
+    ),
+    ("readiness-is-recent", "example"): (
+        (DRILLS, "", tell(readiness='{"since": "2020-01-01", "passed": null}')),
+        (DRILLS, "", tell(readiness='{"since": null, "passed": "2020-01-08"}')),
     ),
     ("store-proof-is-recent", "database-project"): (
-        (DRILLS, "", '{"stores": {"%s": {"since": null, "passed": null, "proven": "2020-01-08"}}}'),
+        (DRILLS, "", tell('{"%s": {"since": null, "passed": null, "proven": "2020-01-08"}}')),
     ),
     ("store-is-proven", "database-project"): (
         ("job-proof", "proves", [], "job-protects-something"),

@@ -14,7 +14,7 @@ from pulumi.runtime.proto import analyzer_pb2
 from pulumi_policy import EnforcementLevel
 
 from policies.framework.analyzer import make_servicer
-from policies.framework.drill_history import DrillHistory, StoreHistory
+from policies.framework.drill_history import DrillHistory, ReadinessHistory, StoreHistory
 from policies.framework.evaluation import Evaluation
 from policies.framework.pack import Pack
 from policies.framework.rule import Rule
@@ -82,11 +82,12 @@ class StackWithDrills(list[Toy]):
 
 
 def drill_history_of(stack: Sequence[Toy]) -> DrillHistory | None:
-    """Return the drill history of a stack: by default every store passed a drill and a proof yesterday."""
+    """Return the drill history of a stack: by default all passed yesterday."""
     if isinstance(stack, StackWithDrills):
         return stack.drills
     yesterday = StoreHistory(NOW - timedelta(days=99), NOW - timedelta(days=1), NOW - timedelta(days=1))
-    return DrillHistory(NOW, stores={toy.urn: yesterday for toy in stack})
+    ready = ReadinessHistory(NOW - timedelta(days=99), NOW - timedelta(days=1))
+    return DrillHistory(NOW, stores={toy.urn: yesterday for toy in stack}, readiness=ready)
 
 
 @cache

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import mutated_program
-from mutations import DRILLS, MUTATIONS, Mutation
+from mutations import DRILLS, MUTATIONS, Mutation, tell
 from rich.console import Console
 
 from engine import session
@@ -41,7 +41,7 @@ def main() -> None:
         request = json.loads(line)
         mutations = [MUTATIONS[number] for number in request["mutations"]]
         # On a first deploy no store is known yet.
-        drills = next((one.value for one in mutations if one.resource == DRILLS), '{"stores": {}}')
+        drills = next((one.value for one in mutations if one.resource == DRILLS), tell())
         drills = drills.replace("%s", _PROJECT)
         stack.workspace.env_vars = {**stack.workspace.env_vars, VARIABLE: drills}
         stack.workspace.program = lambda mutations=mutations: _run(mutations, programs)

@@ -43,6 +43,7 @@ _NOTHING_TO_TRY: Final = {
     # What the list's input is made of says whose it is.
     "role-policies-are-listed": {"unknown"},
     # What drills have shown is handed over, and no input.
+    "readiness-is-recent": {"secret"},
     "store-drill-is-recent": {"secret"},
 }
 """Rule -> the kinds of case that can't be, and why."""

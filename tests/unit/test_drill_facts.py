@@ -12,7 +12,15 @@ from sample_stores import STACK_DATABASE
 from cli import drill_facts
 from core.failure import Failure
 from engine.targets import find_target
-from policies.framework.drill_history import REHEARSAL, VARIABLE, DrillHistory, StoreHistory, read, to_json
+from policies.framework.drill_history import (
+    REHEARSAL,
+    VARIABLE,
+    DrillHistory,
+    ReadinessHistory,
+    StoreHistory,
+    read,
+    to_json,
+)
 from recovery.drill.evidence import Drill
 from recovery.drill.records import DrillRecord
 
@@ -76,8 +84,10 @@ def test_a_stack_that_does_not_say_what_its_stores_are_has_no_proof_of_them() ->
 
 def test_drill_facts_are_read_back_as_they_were_written() -> None:
     known = facts_of(state(), drill())
-    assert read({VARIABLE: to_json(known)}, NOW) == DrillHistory(NOW, stores=known)
-    assert read({VARIABLE: to_json({})}, NOW) == DrillHistory(NOW)
+    ready = ReadinessHistory(DEPLOYED, NOW)
+    assert read({VARIABLE: to_json(known, ready)}, NOW) == DrillHistory(NOW, stores=known, readiness=ready)
+    assert read({VARIABLE: to_json({}, ReadinessHistory())}, NOW) == DrillHistory(NOW)
+    assert read({VARIABLE: '{"stores": {}}'}, NOW) == DrillHistory(NOW, readiness=None)
     assert read({VARIABLE: REHEARSAL}, NOW) == DrillHistory(NOW, rehearsal=True)
 
 
@@ -98,6 +108,10 @@ def test_drill_facts_are_read_back_as_they_were_written() -> None:
         '{"stores": {"urn": {"since": null, "passed": "yesterday", "proven": null}}}',
         '{"stores": {"urn": {"since": null, "passed": null, "proven": "yesterday"}}}',
         '{"stores": {"urn": {"since": null, "passed": 1893456000, "proven": null}}}',
+        '{"stores": {}, "readiness": null}',
+        '{"stores": {}, "readiness": {"passed": null}}',
+        '{"stores": {}, "readiness": {"since": null, "passed": "yesterday"}}',
+        '{"stores": {}, "more": {}}',
     ],
 )
 def test_drill_facts_that_cannot_be_read_are_none(document: str | None) -> None:
@@ -128,3 +142,4 @@ def test_a_vault_that_does_not_answer_leaves_no_drill_and_a_way_to_deploy(
     said = " ".join(capsys.readouterr().err.split())
     assert "the vault can't be reached" in said
     assert "waive store-drill-is-recent for its stores in policies/waivers.yaml" in said
+    assert "readiness-is-recent for the platform" in said

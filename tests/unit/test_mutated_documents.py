@@ -87,7 +87,8 @@ DRILLS: Final = {
     "stores": {
         URN: {"since": "2026-01-15T02:17:00+00:00", "passed": None, "proven": None},
         f"{URN}-2": {"since": None, "passed": "2026-01-16T02:17:00Z", "proven": None},
-    }
+    },
+    "readiness": {"since": "2026-01-15T02:17:00Z", "passed": None},
 }
 WAIVERS: Final = f"""
 - rule: vault-is-locked
@@ -257,12 +258,13 @@ def read_drills(body: bytes, _folder: Path) -> Any:
 
 
 def says_drills(body: bytes, read: Any) -> bool:
-    stores: dict[str, Any] = json.loads(body)["stores"]
+    said: dict[str, Any] = json.loads(body)
+    stores: dict[str, Any] = {**said["stores"], "readiness": said.get("readiness") or {}}
     return says_the_same(
         {urn: {name: as_time(value) for name, value in store.items()} for urn, store in stores.items()},
         {
-            urn: {name: as_time(value) for name, value in vars(store).items()}
-            for urn, store in read.stores.items()
+            urn: {name: as_time(value) for name, value in vars(store).items()} if store else {}
+            for urn, store in {**read.stores, "readiness": read.readiness}.items()
         },
     )
 

@@ -14,6 +14,7 @@ from policies.rules.endpoints import (
     maintenance_window_is_short,
     monitor_reaches_someone,
     monitor_route_is_independent,
+    readiness_is_recent,
 )
 
 RULES: tuple[Rule, ...] = (
@@ -29,4 +30,5 @@ RULES: tuple[Rule, ...] = (
     job_has_heartbeat.RULE,
     heartbeat_matches_its_job.RULE,
     maintenance_window_is_short.RULE,
+    readiness_is_recent.RULE,
 )
