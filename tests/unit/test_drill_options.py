@@ -36,7 +36,7 @@ NOW = datetime.now(UTC)
         ("service", {"stack": "prod"}, "never runs at production, and nothing was changed"),
         ("service", {"stack": "prod", "on_twin": True}, "never runs at production"),
         ("service", {"stack": "staging", "on_twin": True}, "do not run on the twin"),
-        ("service", {"stack": "staging"}, "staging has no service that can be drilled"),
+        ("service", {"stack": "staging"}, "At a real host the drill makes no deployment"),
         ("service", {"service": "frontend"}, "has no service frontend that can be drilled(?s:.*)Vercel"),
         ("files", {"into": "staging"}, "--into names the stack that a database is restored into"),
         ("files", {"at": (NOW + timedelta(hours=1)).replace(tzinfo=None)}, "is in the future"),
