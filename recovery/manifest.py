@@ -167,6 +167,9 @@ class Checksums(ManifestModel):
     rehashed: tuple[Partition, ...] = ()
     """Partitions whose rows are compared together. Empty in manifests of earlier versions."""
 
+    row_hash: Literal["text", "columns"] = "text"
+    """How rows were digested (recovery.postgres.digest); "text" in manifests of earlier versions."""
+
 
 class ServerInfo(ManifestModel):
     """The server that was backed up."""
