@@ -312,6 +312,7 @@ def _add_store(
         context,
         database_url=target.reach_database(urls["backup"]),
         database_project=require_output(outputs, "database_projects").get(store.name, ""),
+        connections=target.settings.databases[store.name].backup.connections,
     )
 
 

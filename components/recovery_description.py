@@ -172,10 +172,12 @@ def _cut_store(
 
 
 def _describe_database(settings: Settings, name: str, url: str) -> dict[str, Any]:
+    connections = settings.databases[name].backup.connections
     return {
         "type": "postgres",
         "url": remove_password(url),
         "password": {"env": _variable(name, "PASSWORD")},
+        **({"connections": connections} if connections else {}),
         "drill": _drill_tests(settings.databases[name]),
         **_own_objectives(settings, name),
     }

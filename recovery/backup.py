@@ -1,7 +1,6 @@
 """Backs up a database: its dump, its globals and its checksums, all of one snapshot."""
 
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import metadata
@@ -15,12 +14,10 @@ from recovery import catalogue
 from recovery.attestation import put_attested
 from recovery.context import RecoveryContext
 from recovery.manifest import DumpContent, Manifest, Tier
-from recovery.postgres.checksums import compute_checksums
 from recovery.postgres.client_programs import ClientPrograms, find_client_programs
 from recovery.postgres.compression import compress
 from recovery.postgres.connection import explain_errors
-from recovery.postgres.definitions import Definitions
-from recovery.postgres.dump import dump
+from recovery.postgres.database_reading import DatabaseReading
 from recovery.postgres.globals import read_globals
 from recovery.postgres.left_out import find_left_out
 from recovery.postgres.snapshot import take_snapshot
@@ -72,8 +69,6 @@ def back_up(
     """
     vault, store = context.primary, context.require_store()
     started, progress = datetime.now(UTC), BackupProgress()
-    warnings: list[str] = []
-    found: list[Definitions] = []
 
     def report(**changes: int | str) -> None:
         vars(progress).update(changes)
@@ -90,32 +85,25 @@ def back_up(
         backup_id = vault_layout.new_id(started)
         folder = vault_layout.database_backup(tier, store, backup_id)
         counter = _ByteCounter(lambda done: report(dumped=done))
-        with ThreadPoolExecutor(1, "checksums") as pool:
-            future = pool.submit(
-                compute_checksums,
-                context.database_url,
-                snapshot,
-                tables=tables,
-                on_progress=lambda done, total: report(counted=done, to_count=total),
-                on_definitions=found.append,
-            )
-            chunks = dump(
-                clients,
-                context.database_url,
-                snapshot.id,
-                tables=tables,
-                content=content,
-                on_warning=warnings.append,
-                on_table=lambda table: report(table=table),
-            )
-            stored_dump = vault.store(f"{folder}dump.pgc.zst", compress(counter.count(chunks)))
+        with DatabaseReading(
+            clients,
+            context.database_url,
+            snapshot,
+            tables=tables,
+            content=content,
+            connections=context.connections,
+            on_progress=lambda done, total: report(counted=done, to_count=total),
+            on_table=lambda table: report(table=table),
+        ) as reading:
+            chunks = counter.count(reading.read_archive())
+            stored_dump = vault.store(f"{folder}dump.pgc.zst", compress(chunks))
             with explain_errors(snapshot.connection, "read roles and settings"):
                 source_globals = read_globals(snapshot.connection)
                 # A selection leaves out all the rest, by the user's own wish.
                 left_out = () if tables else find_left_out(snapshot.connection, source_globals)
             stored_globals = vault.put(f"{folder}cluster.json", source_globals.model_dump_json().encode())
-            checksums = future.result()
-        stored_definitions = vault.put(f"{folder}definitions.json.zst", found[0].to_bytes())
+            checksums = reading.read_checksums()
+        stored_definitions = vault.put(f"{folder}definitions.json.zst", reading.definitions.to_bytes())
         manifest = Manifest(
             id=backup_id,
             store=store,
@@ -135,7 +123,7 @@ def back_up(
             figures=checksums,
             definitions=stored_definitions,
             left_out=left_out,
-            warnings=tuple(warnings),
+            warnings=tuple(reading.warnings),
         )
     put_attested(vault, manifest.key, manifest.model_dump_json(indent=2).encode(), context.issue_token)
     return manifest

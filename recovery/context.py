@@ -49,6 +49,9 @@ class RecoveryContext:
     database_project: str = ""
     """Of a database: id of its project at its vendor."""
 
+    connections: int | None = None
+    """Of a database: the largest number of connections that a backup reads rows with; None is the default."""
+
     files: FileSource | None = field(default=None, repr=False)
     """Of files: the buckets that they are in."""
 

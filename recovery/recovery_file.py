@@ -175,6 +175,10 @@ class PostgresStore(RecoveryFileModel):
     project: Text | None = None
     """Id of its project at Neon, whose history a drill of a stack branches."""
 
+    connections: Annotated[int, Field(ge=1, le=64)] | None = None
+    """The most connections that read rows during a backup; left out: two, and one on a machine with one core.
+    It is never more than half of those that the server has free."""
+
     drill: DrillTests = DrillTests()
     objectives: RecoveryObjectives | None = None
     """What holds for it in place of the file's objectives, as far as it is given."""

@@ -148,7 +148,12 @@ def open_named_store(
     match file.stores.get(name):
         case PostgresStore() as store:
             url = _database_url(store, place, required=is_read)
-            return replace(context, database_url=url, database_project=store.project or "")
+            return replace(
+                context,
+                database_url=url,
+                database_project=store.project or "",
+                connections=store.connections,
+            )
         case S3Store() as store if is_read:
             return replace(context, files=_file_source(store, place))
         case _:

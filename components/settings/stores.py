@@ -35,11 +35,22 @@ SettingsStoreName = Annotated[
 """Lower-case letters, digits and hyphens, at most 30; backups, jobs and reports have it."""
 
 
+class DatabaseJob(Job):
+    """The backup of a database."""
+
+    connections: Annotated[int, Field(ge=1, le=64)] | None = None
+    """
+    The most connections that read rows at the same time; None: two, and one on a machine with one core.
+
+    It is never more than half of those that the server has free.
+    """
+
+
 class NeonSettings(DatabaseSettings):
     """A database at Neon, which this stack declares."""
 
     type: Literal["neon"]
-    backup: Job
+    backup: DatabaseJob
     objectives: StoreObjectives | None = None
     """What holds for it in place of the platform's objectives; the policies have limits of their own."""
 
@@ -74,7 +85,7 @@ class PostgresSettings(SettingsModel):
     application_role: RoleName | None = None
     """Role that the queries of a drill run as; None: the owner."""
 
-    backup: Job
+    backup: DatabaseJob
     objectives: StoreObjectives | None = None
     """What holds for it in place of the platform's objectives; the policies have limits of their own."""
 

@@ -100,7 +100,9 @@ def compute_checksums(
 
 def add_tables(checksums: Checksums, digests: Mapping[tuple[str, str], RowDigest]) -> Checksums:
     """Return the checksums with tables that were digested elsewhere, by schema and name."""
-    tables = sorted((*checksums.tables, *_list_tables(digests)), key=lambda one: (one.schema_name, one.name))
+    tables = sorted(
+        (*checksums.tables, *_list_tables(digests)), key=lambda table: (table.schema_name, table.name)
+    )
     return checksums.model_copy(update={"tables": tuple(tables)})
 
 

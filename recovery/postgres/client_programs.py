@@ -69,6 +69,11 @@ class ClientPrograms:
         return completed is not None and _NO_TLS not in completed.stderr
 
     @property
+    def psql(self) -> Path:
+        """Of the same folder; it may be missing."""
+        return self.dump.with_name("psql")
+
+    @property
     def major(self) -> int:
         return int(self.version.split(".", 1)[0])
 
@@ -268,6 +273,11 @@ class ClientProcess:
         """Yield standard output in chunks as it comes, up to its end."""
         while chunk := self._stdout.read(chunk_bytes):
             yield chunk
+
+    def terminate(self) -> None:
+        """Ask the program to end, so that its output ends; for another thread than the one that reads it."""
+        with suppress(ProcessLookupError):
+            self._process.terminate()
 
     def wait(self) -> ProcessResult:
         """Wait for the process to end and return its result."""

@@ -8,16 +8,13 @@ the rows in that state at once, into a table that no other session has seen yet,
 """
 
 from collections.abc import Iterable, Iterator
-from io import BytesIO
 from pathlib import Path
 from typing import Final
 
-from core.failure import Failure
-from recovery.postgres.toc import ArchiveLayout, ArchiveToc, parse_toc
+from recovery.postgres.toc import ArchiveLayout, ArchiveToc, take_toc
 
 _COPY: Final = b" FROM stdin;\n"
 _COPY_FREEZE: Final = b" FROM stdin WITH (FREEZE);\n"
-_LONGEST_TOC_BYTES: Final = 64 << 20
 
 
 def add_copy_freeze(chunks: Iterable[bytes]) -> Iterator[bytes]:
@@ -29,17 +26,9 @@ def add_copy_freeze(chunks: Iterable[bytes]) -> Iterator[bytes]:
     Any other stream is passed on unchanged.
     Source: pg_backup_archiver.c, restore_toc_entry.
     """
-    stream, head, toc, parsed_bytes = iter(chunks), bytearray(), None, 0
-    for chunk in stream:
-        head += chunk
-        # Parsed again whenever its length has doubled: a long table of contents comes in many chunks.
-        if len(head) >= 2 * parsed_bytes:
-            parsed_bytes, toc = len(head), _try_parse(bytes(head))
-            if toc or parsed_bytes > _LONGEST_TOC_BYTES:
-                break
-    else:
-        toc = _try_parse(bytes(head))
-    yield _rewrite(bytes(head), toc) if toc else bytes(head)
+    stream = iter(chunks)
+    head, toc = take_toc(stream)
+    yield _rewrite(head, toc) if toc else head
     yield from stream
 
 
@@ -53,13 +42,6 @@ def remove_copy_freeze(archive: Path, layout: ArchiveLayout) -> None:
             if statement.endswith(_COPY_FREEZE):
                 file.seek(position + 1 + layout.integer_bytes)
                 file.write(statement.removesuffix(_COPY_FREEZE) + _COPY.rstrip().ljust(len(_COPY_FREEZE)))
-
-
-def _try_parse(head: bytes) -> ArchiveToc | None:
-    try:
-        return parse_toc(BytesIO(head))
-    except Failure:
-        return None  # the restore of this archive reports it
 
 
 def _rewrite(head: bytes, toc: ArchiveToc) -> bytes:

@@ -5,7 +5,7 @@ A dump is a stream; it ends regularly only if pg_dump has succeeded.
 """
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from typing import Final
 
 import psycopg
@@ -13,7 +13,7 @@ import psycopg
 from core.failure import Failure
 from core.text import printable
 from recovery.manifest import DumpContent
-from recovery.postgres.client_programs import ClientProcess, ClientPrograms
+from recovery.postgres.client_programs import ClientProcess, ClientPrograms, ProcessResult
 from recovery.postgres.connection import (
     keepalive_parameters,
     large_object_grants,
@@ -72,9 +72,10 @@ def dump(
     *,
     tables: Sequence[str] = (),
     content: DumpContent = "all",
+    without_rows: Sequence[TableName] = (),
     on_warning: Callable[[str], None] = lambda _: None,
     on_table: Callable[[str], None] | None = None,
-) -> Iterator[bytes]:
+) -> Generator[bytes]:
     """
     Yield an uncompressed archive, in the custom format, of what the snapshot shows, with large objects.
 
@@ -85,6 +86,7 @@ def dump(
         tables: names as in SQL (see table_name), with their partitions and children, without large objects.
             Empty: everything.
         content: everything, the definitions alone, or the rows alone.
+        without_rows: tables of which only the definitions are dumped.
         on_warning: called with each warning of a dump that succeeded, in one line.
         on_table: called, in a thread, with each table whose rows are being read, as `schema.name`.
 
@@ -101,6 +103,7 @@ def dump(
         f"--dbname={keepalive_parameters(url)}",
         *_CONTENT_OPTIONS[content],
         *_table_arguments(clients, tables),
+        *(f"--exclude-table-data={table.pattern}" for table in without_rows),
         *(("--verbose",) if on_table else ()),
     ]
 
@@ -120,14 +123,19 @@ def dump(
             yield chunk
         result = process.wait()
         if not result.succeeded or beginning != _MAGIC:
-            messages = redact(result.messages, url)
-            raise Failure(
-                f"The dump is not whole: pg_dump {result.description}.",
-                _next_step(messages, clients, parse_url(url).get("user", "the backup role")),
-                messages,
-            )
+            raise explain_failure("pg_dump", result, clients, url)
         for warning in parse_warnings(redact(result.messages, url)):
             on_warning(warning)
+
+
+def explain_failure(program: str, result: ProcessResult, clients: ClientPrograms, url: str) -> Failure:
+    """Return why a client program could not read the database."""
+    messages = redact(result.messages, url)
+    return Failure(
+        f"The dump is not whole: {program} {result.description}.",
+        _next_step(messages, clients, parse_url(url).get("user", "the backup role")),
+        messages,
+    )
 
 
 def parse_warnings(messages: str) -> list[str]:

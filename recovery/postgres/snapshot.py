@@ -30,7 +30,7 @@ _LOCALE_PROVIDERS: dict[str | None, Literal["libc", "icu", "builtin"]] = {
     "b": "builtin",
 }
 
-_BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+_BEGIN: LiteralString = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
 _SETTINGS = {
     # Definitions contain complete names, and no user's function can replace one of the catalog.
@@ -149,6 +149,25 @@ def join_snapshot(url: str, snapshot_id: str) -> Generator[psycopg.Connection]:
                 ) from error
             _configure(connection)
         yield connection
+
+
+def write_joining_script(snapshot: Snapshot) -> bytes:
+    """Return the statements by which a session of psql joins the snapshot, as `join_snapshot` does."""
+    connection = snapshot.connection
+    known = connection.execute(
+        "SELECT lower(name) FROM pg_settings WHERE lower(name) = ANY(%s)",
+        [[name.lower() for name in _SETTINGS]],
+    ).fetchall()
+    statements = [
+        sql.SQL(_BEGIN),
+        sql.SQL("SET TRANSACTION SNAPSHOT {}").format(sql.Literal(snapshot.id)),
+        *(
+            sql.SQL("SET LOCAL {} = {}").format(sql.Identifier(name), sql.Literal(value))
+            for name, value in _SETTINGS.items()
+            if (name.lower(),) in known
+        ),
+    ]
+    return b"".join(statement.as_bytes(connection) + b";\n" for statement in statements)
 
 
 def fetch_one_row(connection: psycopg.Connection, query: LiteralString) -> tuple[Any, ...]:

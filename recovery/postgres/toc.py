@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import IO, Final
 
@@ -22,8 +23,12 @@ _COMPRESSION_BYTE_SINCE: Final = (1, 15)
 _RELATION_KIND_SINCE: Final = (1, 16)
 _LONGEST_STRING_BYTES: Final = 1 << 28
 _LARGEST_TOC_BYTES: Final = 1 << 30
+_LONGEST_TAKEN_BYTES: Final = 64 << 20
 _WIDEST_NUMBER_BYTES: Final = 32
 """As in pg_restore (pg_backup_archiver.c, ReadHead)."""
+
+_POST_DATA: Final = 4
+"""The section of what is restored after all rows."""
 
 _OFFSET_MISSING: Final = b"\1"
 _OFFSET_SET: Final = b"\2"
@@ -58,9 +63,16 @@ class TocEntry:
 class ArchiveLayout:
     """Widths of numbers and positions of fields in an archive's file, in bytes."""
 
+    version: tuple[int, int]
     integer_bytes: int
     offset_bytes: int
     compressed: bool
+    count_position: int
+    """Position of the number of entries."""
+
+    data_entries_end: int
+    """Position of the first entry that is restored after all rows."""
+
     statement_positions: Mapping[int, int]
     """Entry id -> position of the statement that makes the object."""
 
@@ -132,6 +144,32 @@ def parse_toc(stream: IO[bytes]) -> ArchiveToc | None:
         return None
 
 
+def take_toc(stream: Iterator[bytes]) -> tuple[bytes, ArchiveToc | None]:
+    """
+    Take the chunks of an archive's table of contents, and maybe more, from a stream.
+
+    Return them and the table of contents: None of a stream that is no archive, or has too long a one.
+    """
+    head, toc, parsed_bytes = bytearray(), None, 0
+    for chunk in stream:
+        head += chunk
+        # Parsed again whenever its length has doubled: a long table of contents comes in many chunks.
+        if len(head) >= 2 * parsed_bytes:
+            parsed_bytes, toc = len(head), _try_parse(bytes(head))
+            if toc or parsed_bytes > _LONGEST_TAKEN_BYTES:
+                break
+    else:
+        toc = _try_parse(bytes(head))
+    return bytes(head), toc
+
+
+def _try_parse(head: bytes) -> ArchiveToc | None:
+    try:
+        return parse_toc(BytesIO(head))
+    except Failure:
+        return None  # the restore of this archive reports it
+
+
 class _TocReader:
     """Reads a table of contents; raises ValueError where the stream is no archive or ends too early."""
 
@@ -140,6 +178,7 @@ class _TocReader:
         self._statement_positions: dict[int, int] = {}
         self._copy_statement_positions: dict[int, int] = {}
         self._missing_offset_positions: dict[int, int] = {}
+        self._data_entries_end = 0
         if self._read_bytes(len(_MAGIC)) != _MAGIC:
             raise ValueError
         self._version = (self._read_byte(), self._read_byte())
@@ -162,14 +201,18 @@ class _TocReader:
         for _ in range(7):  # the fields of the creation time, without a time zone
             self._read_integer()
         database, server, client = self._read_text(), self._read_text(), self._read_text()
+        count_position = self._stream.tell()
         count = self._read_integer()
         if count < 0:
             raise ValueError
         entries = tuple(self._read_entry() for _ in range(count))
         layout = ArchiveLayout(
+            version=self._version,
             integer_bytes=self._integer_bytes,
             offset_bytes=self._offset_bytes,
             compressed=compressed,
+            count_position=count_position,
+            data_entries_end=self._data_entries_end or self._stream.tell(),
             statement_positions=self._statement_positions,
             copy_statement_positions=self._copy_statement_positions,
             missing_offset_positions=self._missing_offset_positions,
@@ -180,11 +223,13 @@ class _TocReader:
     def _read_entry(self) -> TocEntry:
         if self._stream.tell() > _LARGEST_TOC_BYTES:
             raise ValueError
+        start = self._stream.tell()
         entry_id = self._read_integer()
         self._read_integer()  # whether the entry has data
         self._skip_strings(2)  # the object's catalogue and oid
         name, kind = self._read_text(), self._read_text()
-        self._read_integer()  # section
+        if self._read_integer() == _POST_DATA and not self._data_entries_end:
+            self._data_entries_end = start
         self._statement_positions[entry_id] = self._stream.tell()
         statement = self._read_text()
         self._skip_strings(1)  # DROP statement

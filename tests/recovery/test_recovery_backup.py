@@ -22,6 +22,7 @@ from recovery import backup, catalogue
 from recovery.backup import back_up
 from recovery.context import RecoveryContext
 from recovery.manifest import Manifest
+from recovery.postgres import database_reading
 from recovery.postgres.checksums import compare_checksums, compute_checksums
 from recovery.postgres.snapshot import take_snapshot
 from recovery.restore import RestoreOptions, restore_database
@@ -157,7 +158,7 @@ def test_a_dump_that_fails_leaves_no_backup_and_no_half_upload(
         yield b"PGDMP" + bytes(20 << 20)
         raise Failure("pg_dump was killed.", "run it again.")
 
-    monkeypatch.setattr(backup, "dump", broken)
+    monkeypatch.setattr(database_reading, "dump", broken)
     with pytest.raises(Failure, match="pg_dump was killed"):
         back_up(context(source, locked_vault))
     assert not any(key.endswith("manifest.json") for key in set(locked_vault.keys()))
@@ -171,7 +172,7 @@ def test_checksums_that_fail_leave_no_backup(
     def broken(*_: object, **__: object) -> None:
         raise Failure("the role may not read a table.", "let it.")
 
-    monkeypatch.setattr(backup, "compute_checksums", broken)
+    monkeypatch.setattr(database_reading, "compute_checksums", broken)
     with pytest.raises(Failure, match="may not read"):
         back_up(context(source, locked_vault))
     assert catalogue.read_backups(locked_vault.client, Manifest, TRUST, store="database") == []

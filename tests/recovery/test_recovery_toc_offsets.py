@@ -154,9 +154,12 @@ def offsets_of_blocks(folder: Path, blocks: list[bytes]) -> dict[int, int] | Non
     written = write_offsets(
         archive,
         ArchiveLayout(
+            (1, 16),
             WIDTH,
             8,
             compressed=False,
+            count_position=0,
+            data_entries_end=0,
             statement_positions={},
             copy_statement_positions={},
             missing_offset_positions=unknown,

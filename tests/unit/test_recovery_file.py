@@ -149,6 +149,7 @@ WRONG: dict[str, tuple[Any, str]] = {
         with_store("orders", {"type": SECRET}),
         "stores.orders: has another `type` than postgres, s3",
     ),
+    "no connection": (with_database(connections=0), "stores.orders.connections: Input should be greater"),
     "key of another type": (with_database(region="eu-central-1"), "stores.orders.region: is no key"),
     "files without buckets": (
         with_store("documents", {"type": "s3", "region": "a", "credentials": {}}),

@@ -1,6 +1,7 @@
 """The document of a role: what it has to hold, and what is said of one that can't be used."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +10,9 @@ from cli.github_log import mask_secrets
 from components.recovery_description import NEEDS, DeployedValues, describe_role
 from core.failure import Failure
 from engine.targets import find_target
+from recovery.attestation import Trust
+from recovery.context import RecoveryContext
+from recovery.recovery_file_context import RecoveryFilePlace, open_named_store
 from recovery.role_document import FORMAT, RoleDocument, parse_role_document
 
 PASSWORD = "s3cr3t/of the backup role"
@@ -81,6 +85,23 @@ def test_each_role_document_has_the_secrets_of_its_own_job_alone() -> None:
         for role in NEEDS
     }
     assert projects == {"backup-writer": [None, None], "driller": ["cool-sky-12345678"], "copier": []}
+
+
+def test_a_role_document_says_how_many_connections_a_backup_may_take() -> None:
+    settings = find_target("prod", on_twin=False).settings
+    database = settings.databases["database"]
+    backup = database.backup.model_copy(update={"connections": 5})
+    stores = {**settings.stores, "database": database.model_copy(update={"backup": backup})}
+    described = describe_role(settings.model_copy(update={"stores": stores}), "prod", "backup-writer", VALUES)
+    file = parse_role_document(json.dumps(described), PLACE).recovery
+    context = open_named_store(
+        RecoveryContext("prod", {}, {}, {}, Trust("prod")),
+        file,
+        RecoveryFilePlace(PLACE, Path()),
+        "database",
+        is_read=False,
+    )
+    assert context.connections == 5
 
 
 @pytest.mark.parametrize(
