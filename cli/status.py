@@ -31,7 +31,7 @@ from recovery.vault.vault import VaultClient
 from status import terminal
 from status.assessment import Assessment, assess
 from status.collection import Checkpoint, Sources, Subject, collect
-from status.health import Health, ServiceHealth
+from status.health import Health, ReportHealth, ServiceHealth
 
 _SHORTEST_PAUSE_SECONDS: Final = 5.0
 
@@ -177,13 +177,21 @@ def _find_sources(target: StackTarget, subject: Subject, problem: Failure | None
         )
 
     backups = target.settings.backups
+    trust = find_trust(target) if backups else Trust(target.name)
+
+    def read_report() -> ReportHealth | None:
+        from readiness.records import describe_newest  # noqa: PLC0415 - the report's models take a moment
+
+        return describe_newest(open_aws("primary"), trust, target.location)
+
     return Sources(
         read_checkpoint=read_checkpoint,
         open_primary=lambda: open_aws("primary"),
         open_replica=lambda: open_aws("replica"),
         open_elsewhere=open_copies if backups and backups.elsewhere else None,
         open_apis=connect,
-        trust=find_trust(target) if backups else Trust(target.name),
+        read_report=read_report,
+        trust=trust,
         policies=CHECKOUT / "policies",
     )
 

@@ -15,9 +15,14 @@ from recovery.kept_documents import KeptDocument, read_documents
 from recovery.manifest import StoredObject
 from recovery.vault.clock import TOLERANCE
 from recovery.vault.vault import VaultClient
+from status.health import ReportHealth
+from status.stores import read_clock
 
 MOST_READ: Final = 30
 """How many of the newest reports are read."""
+
+_FEW: Final = 10
+"""How many are read for the newest one that counts."""
 
 _MOST_SEARCHED: Final = 200
 """How many are read for one that passed; whoever may write to the vault can add any number."""
@@ -97,6 +102,29 @@ def choose_counted(
         if record.counts and record.readiness and record.at and _is_of(record.readiness, stack, place)
     ]
     return sorted(found, key=lambda found: (found[0], found[1].id), reverse=True)
+
+
+def describe_newest(
+    vault: VaultClient, trust: Trust, place: Literal["vendors", "twin"]
+) -> ReportHealth | None:
+    """
+    Return the newest report of a stack that counts; None if none of the last ones does.
+
+    Raises:
+        Failure: the vault can't be read.
+    """
+    counted = choose_counted(islice(read_records(vault, trust), _FEW), trust.stack, place)
+    if not counted:
+        return None
+    at, newest = counted[0]
+    return ReportHealth(
+        id=newest.id,
+        at=at,
+        age_seconds=max(0.0, (read_clock(vault) - at).total_seconds()),
+        verdict=newest.verdict,
+        score=newest.score,
+        failed=tuple(check.id for check in newest.findings),
+    )
 
 
 def find_passed(vault: VaultClient, trust: Trust, place: Literal["vendors", "twin"]) -> datetime | None:

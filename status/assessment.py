@@ -12,6 +12,7 @@ from status.health import (
     Health,
     HealthModel,
     QuotaHealth,
+    ReportHealth,
     ScenarioHealth,
     StoreHealth,
     StoreInVault,
@@ -338,6 +339,54 @@ def _assess_drills(health: Health) -> Iterator[HealthFinding]:
             )
 
 
+def _assess_readiness(health: Health) -> Iterator[HealthFinding]:
+    readiness, again = health.readiness.found, f"./bulwark ready {health.option}"
+    if not health.stores:
+        return  # no vault keeps reports
+    if readiness is None:
+        if health.stores[0].vaults["primary"].found is not None:  # else the vault is told already
+            yield _unknown("the readiness reports", health.readiness)
+    elif not readiness.newest:
+        yield from _assess_missing_report(health, readiness.deployable_seconds, again)
+    else:
+        yield from _assess_report(readiness.newest, again)
+        age = readiness.newest.age_seconds
+        if age > readiness.longest_age_seconds:
+            is_due = age > readiness.deployable_seconds
+            yield HealthFinding(
+                level="wrong" if is_due else "attention",
+                what=f"the last readiness report is {rough(age)} old, "
+                f"and {rough(readiness.longest_age_seconds)} are allowed",
+                next_step=again,
+            )
+
+
+def _assess_missing_report(health: Health, allowed_seconds: float, again: str) -> Iterator[HealthFinding]:
+    deployment = health.deployment.found
+    begun = deployment.first_made_at if deployment else None
+    left = begun + timedelta(seconds=allowed_seconds) - health.looked_at if begun else timedelta()
+    is_due = left <= timedelta()
+    due = "" if is_due else f" yet (due within {rough(left.total_seconds())})"
+    yield HealthFinding(
+        level="wrong" if is_due else "attention", what=f"no readiness report{due}", next_step=again
+    )
+
+
+def _assess_report(report: ReportHealth, again: str) -> Iterator[HealthFinding]:
+    if report.verdict == "not_ready":
+        first, *others = report.failed or ("a check",)
+        more = f" and {len(others)} more" if others else ""
+        yield HealthFinding(
+            level="wrong",
+            what=f"the last readiness report found it not ready: {first}{more} failed",
+            next_step=again,
+        )
+    elif report.verdict == "unknown":
+        yield HealthFinding(
+            level="attention", what="the last readiness report could not look at everything", next_step=again
+        )
+
+
 def _describe(health: Health, scenario: ScenarioHealth) -> str:
     """Return a scenario with the name of its store, where there are several drills of it."""
     drills = health.drills.found.scenarios if health.drills.found else ()
@@ -476,6 +525,7 @@ HealthSubject = Literal[
     "proofs",
     "copies",
     "drills",
+    "readiness",
     "monitors",
     "check-ins",
     "issues",
@@ -488,6 +538,7 @@ SUBJECTS: Final[Mapping[HealthSubject, Callable[[Health], Iterator[HealthFinding
     "proofs": _assess_proofs,
     "copies": _assess_copies,
     "drills": _assess_drills,
+    "readiness": _assess_readiness,
     "monitors": _assess_monitors,
     "check-ins": _assess_crons,
     "issues": _assess_issues,

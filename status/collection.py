@@ -29,6 +29,8 @@ from status.health import (
     IssueHealth,
     MonitorHealth,
     QuotaHealth,
+    ReadinessHealth,
+    ReportHealth,
     ServiceHealth,
     VaultTitle,
 )
@@ -67,6 +69,7 @@ class Sources:
     open_replica: Callable[[], VaultClient]
     open_elsewhere: Callable[[], ElsewhereVault] | None
     open_apis: Callable[[], AbstractContextManager[Apis]]
+    read_report: Callable[[], ReportHealth | None]
     trust: Trust
     policies: Path
     """The folder of the policies, with the files of reviewed exceptions."""
@@ -111,6 +114,14 @@ def collect(subject: Subject, sources: Sources) -> tuple[Health, bool]:
     def read_replica() -> StoresInVault:
         return stores.read_replica(sources.open_replica()) if backups else {}
 
+    def read_readiness() -> ReadinessHealth:
+        return ReadinessHealth(
+            newest=sources.read_report() if backups else None,
+            longest_age_seconds=deadlines.REPORT_AGE.total_seconds(),
+            deployable_seconds=deadlines.read_longest_unready(sources.policies, subject.name).total_seconds(),
+        )
+
+    reports = Question("the readiness reports", read_readiness, limit_seconds=VAULT_SECONDS)
     primary = Question("the primary vault", read_primary, limit_seconds=VAULT_SECONDS)
     replica = Question("the replica", read_replica, limit_seconds=VAULT_SECONDS)
     copies = (
@@ -177,6 +188,7 @@ def collect(subject: Subject, sources: Sources) -> tuple[Health, bool]:
         drills=Answer[DrillHealth](
             found=found.drills if found else None, unknown=unknown, next_step=next_step
         ),
+        readiness=reports.answer(Answer[ReadinessHealth]),
         monitors=monitors.answer(Answer[tuple[MonitorHealth, ...]]),
         crons=crons.answer(Answer[tuple[CronHealth, ...]]),
         issues=issues.answer(Answer[tuple[IssueHealth, ...]]),
@@ -187,8 +199,8 @@ def collect(subject: Subject, sources: Sources) -> tuple[Health, bool]:
         restored_servers=dict(subject.restored_servers or {}),
         looked_at=datetime.now(UTC),
     )
-    asked = (state, primary, replica, monitors, crons, issues, limits, ends, *((copies,) if copies else ()))
-    return health, any(question.is_late for question in asked)
+    asked = (state, primary, reports, replica, monitors, crons, issues, limits, ends)
+    return health, any(question.is_late for question in (*asked, *((copies,) if copies else ())))
 
 
 def _find_objectives(settings: Settings) -> AnswerObjectives | None:

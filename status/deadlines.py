@@ -8,12 +8,15 @@ from core.failure import Failure
 from core.text import printable
 from live.reviewed_entries import UndeclaredEntry
 from policies.framework import configuration
-from policies.framework.drill_history import IS_RECENT, LONGEST_DAYS
+from policies.framework.drill_history import IS_READY, IS_RECENT, LONGEST_DAYS, LONGEST_UNREADY_DAYS
 from policies.framework.waiver_entry import ReviewedException, Waiver, parse_entries, parse_entry
 from status.health import Deadline
 
 SOON: Final = timedelta(days=14)
 """So long before its end an exception is told."""
+
+REPORT_AGE: Final = timedelta(days=2)
+"""How old the last readiness report may be: `drift.yml` keeps one every night, and one may fail."""
 
 _Entry = TypeVar("_Entry", bound=ReviewedException)
 
@@ -49,8 +52,18 @@ def read_deadlines(policies: Path, stack: str) -> tuple[Deadline, ...]:
 
 
 def read_longest_drill_age(policies: Path, stack: str) -> timedelta:
+    """Return how long after the last passed drill the policies let a stack be deployed. Raises Failure."""
+    return _read_days(policies, stack, IS_RECENT, LONGEST_DAYS)
+
+
+def read_longest_unready(policies: Path, stack: str) -> timedelta:
+    """Return how long after it was found ready the policies let a stack be deployed. Raises Failure."""
+    return _read_days(policies, stack, IS_READY, LONGEST_UNREADY_DAYS)
+
+
+def _read_days(policies: Path, stack: str, rule: str, default: int) -> timedelta:
     """
-    Return how long after the last drill that passed the policies let a stack be deployed.
+    Return the parameter `maximum_days` of a rule.
 
     Raises:
         Failure: the stack's configuration of the policies can't be read.
@@ -59,7 +72,7 @@ def read_longest_drill_age(policies: Path, stack: str) -> timedelta:
         configured = configuration.read(stack, policies / "config")
     except configuration.ConfigurationError as error:
         raise Failure(f"policies/config: {error}.", "correct it.") from error
-    return timedelta(days=configured.get(IS_RECENT, {}).get("maximum_days", LONGEST_DAYS))
+    return timedelta(days=configured.get(rule, {}).get("maximum_days", default))
 
 
 def ends_soon(deadline: Deadline, today: date) -> bool:

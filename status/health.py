@@ -147,6 +147,35 @@ class DrillHealth(HealthModel):
     """How long after the last drill that passed the policies let a stack be deployed."""
 
 
+class ReportHealth(HealthModel):
+    """The newest readiness report that counts."""
+
+    id: str
+    at: Moment
+    age_seconds: float
+    """By the vault's clock."""
+
+    verdict: Literal["ready", "not_ready", "unknown"]
+    score: int | None
+    """Percent."""
+
+    failed: tuple[str, ...]
+    """Ids of the checks that failed, the most urgent first."""
+
+
+class ReadinessHealth(HealthModel):
+    """The readiness reports in the primary vault."""
+
+    newest: ReportHealth | None
+    """None: there is none that counts."""
+
+    longest_age_seconds: float
+    """How old it may be: a report of every night is kept."""
+
+    deployable_seconds: float
+    """How long after the last report that passed the policies let production be deployed."""
+
+
 class MonitorHealth(HealthModel):
     """A monitor or a heartbeat at UptimeRobot."""
 
@@ -257,6 +286,7 @@ class Health(HealthModel):
     services: tuple[ServiceHealth, ...] = ()
     stores: tuple[StoreHealth, ...]
     drills: Answer[DrillHealth]
+    readiness: Answer[ReadinessHealth]
     monitors: Answer[tuple[MonitorHealth, ...]]
     crons: Answer[tuple[CronHealth, ...]]
     issues: Answer[tuple[IssueHealth, ...]]

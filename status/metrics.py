@@ -59,6 +59,11 @@ METRICS: Final[dict[str, MetricDescription]] = {
     "bulwark_drill_loss_objective_seconds": MetricDescription(
         "The objective of that", ("scenario", "stores")
     ),
+    "bulwark_readiness_timestamp_seconds": MetricDescription("When the newest readiness report was made"),
+    "bulwark_readiness_longest_age_seconds": MetricDescription("How old the newest one may be"),
+    "bulwark_readiness_score_ratio": MetricDescription("Its score, from 0 to 1"),
+    "bulwark_readiness_failed": MetricDescription("How many of its checks failed"),
+    "bulwark_readiness_verdict": MetricDescription("1 at the verdict that it has", ("verdict",)),
     "bulwark_monitor_state": MetricDescription(
         "1 at the state of a monitor or a heartbeat", ("monitor", "kind", "state")
     ),
@@ -119,6 +124,7 @@ class _HealthCollector(Collector):
         for store in self._health.stores:
             _add_store(samples, store)
         _add_drills(samples, self._health)
+        _add_readiness(samples, self._health)
         _add_monitors(samples, self._health)
         _add_rest(samples, self._health)
         for name, found in samples.by_name.items():
@@ -138,6 +144,7 @@ def _add_summary(samples: _Samples, health: Health, assessment: Assessment) -> N
     unknown = {
         "state": health.deployment.found is None,
         "drills": health.drills.found is None,
+        "readiness": health.readiness.found is None,
         "monitors": health.monitors.found is None,
         "checkins": health.crons.found is None,
         "issues": health.issues.found is None,
@@ -186,6 +193,18 @@ def _add_drills(samples: _Samples, health: Health) -> None:
         samples.add("bulwark_drill_recovery_objective_seconds", drill.back_objective_seconds, name, stores)
         samples.add("bulwark_drill_loss_seconds", drill.lost_seconds, name, stores)
         samples.add("bulwark_drill_loss_objective_seconds", drill.lost_objective_seconds, name, stores)
+
+
+def _add_readiness(samples: _Samples, health: Health) -> None:
+    if not health.readiness.found:
+        return
+    samples.add("bulwark_readiness_longest_age_seconds", health.readiness.found.longest_age_seconds)
+    if newest := health.readiness.found.newest:
+        samples.add("bulwark_readiness_timestamp_seconds", newest.at)
+        samples.add("bulwark_readiness_score_ratio", None if newest.score is None else newest.score / 100)
+        samples.add("bulwark_readiness_failed", len(newest.failed))
+        for verdict in ("ready", "not_ready", "unknown"):
+            samples.add("bulwark_readiness_verdict", newest.verdict == verdict, verdict)
 
 
 def _add_monitors(samples: _Samples, health: Health) -> None:

@@ -65,7 +65,7 @@ def read_primary(
     Raises:
         Failure: the vault can't be read.
     """
-    now = _read_clock(vault)
+    now = read_clock(vault)
     evidence, judgements = records.read_records(vault, trust), catalogue.read_judgements(vault, trust)
     by_drills = records.proofs_by_drills(evidence)
     backups: defaultdict[Store, list[StoredBackup[BackupManifest]]] = defaultdict(list)
@@ -89,7 +89,7 @@ def read_replica(vault: VaultClient) -> StoresInVault:
     Raises:
         Failure: the vault can't be read.
     """
-    now = _read_clock(vault)
+    now = read_clock(vault)
     backups: defaultdict[Store, list[ListedBackup]] = defaultdict(list)
     for kind in MANIFESTS:
         for listed in reversed(catalogue.list_backups(vault, kind, store=None)):
@@ -114,7 +114,7 @@ def read_elsewhere(vault: ElsewhereVault) -> StoresInVault:
     Raises:
         Failure: the vault can't be read.
     """
-    now = _read_clock(vault.stored)
+    now = read_clock(vault.stored)
     copies = sorted(vault.copies, key=lambda copy: copy.at, reverse=True)
     uncounted = Counter(
         listed.content.of_store for listed in vault.list_copies() if listed.fault and listed.content
@@ -274,7 +274,7 @@ def _method(proof: Proof, of_drills: Sequence[Proof]) -> ProofMethod:
     return "restored" if proof.verification.deep else "read"
 
 
-def _read_clock(vault: VaultClient) -> datetime:
+def read_clock(vault: VaultClient) -> datetime:
     """Return the vault's present time, and this machine's where the credentials may list records alone."""
     try:
         return vault.read_clock()

@@ -169,14 +169,18 @@ def _replica(store: StoreHealth) -> str:
 def _list_facts(health: Health, places: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     for store in health.stores:
         yield f"drill {store.name}", _describe_drill(health, store)
+    yield "readiness", _describe_readiness(health)
     monitors = health.monitors.found
-    for label, kind in (("monitors", "monitor"), ("heartbeats", "heartbeat")):
-        if monitors is None:
-            yield label, _UNKNOWN
-        else:
-            yield label, _count_states(Counter(one.state for one in monitors if one.kind == kind))
+    of_kind = {
+        kind: _UNKNOWN
+        if monitors is None
+        else _count_states(Counter(one.state for one in monitors if one.kind == kind))
+        for kind in ("monitor", "heartbeat")
+    }
+    yield "monitors", of_kind["monitor"]
     crons = health.crons.found
-    yield "check-ins", _UNKNOWN if crons is None else _count_states(Counter(one.state for one in crons))
+    checked_in = _UNKNOWN if crons is None else _count_states(Counter(one.state for one in crons))
+    yield "jobs", f"heartbeats: {of_kind['heartbeat']}; check-ins: {checked_in}"
     yield "issues", _describe_issues(health)
     yield "drift", _describe_drift(health)
     yield "waivers", _describe_deadlines(health)
@@ -203,6 +207,24 @@ def _describe_drill(health: Health, store: StoreHealth) -> str:
         if objective:
             parts.append(f"{label} {rough(seconds) if seconds is not None else '?'} of {rough(objective)}")
     return ", ".join(parts)
+
+
+_VERDICTS: Final = {
+    "ready": "[green]ready[/green]",
+    "not_ready": "[red]not ready[/red]",
+    "unknown": "[yellow]not looked at in full[/yellow]",
+}
+
+
+def _describe_readiness(health: Health) -> str:
+    readiness = health.readiness.found
+    if readiness is None:
+        return _UNKNOWN
+    if not (newest := readiness.newest):
+        return _NONE
+    score = f", score {newest.score} %" if newest.score is not None else ""
+    failed = f", {len(newest.failed)} failed" if newest.failed else ""
+    return f"{_VERDICTS[newest.verdict]} {rough(newest.age_seconds)} ago{score}{failed}"
 
 
 _GOOD: Final = frozenset(("up", "ok", "running"))

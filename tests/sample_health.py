@@ -17,6 +17,8 @@ from status.health import (
     IssueHealth,
     MonitorHealth,
     QuotaHealth,
+    ReadinessHealth,
+    ReportHealth,
     ScenarioHealth,
     ServiceHealth,
     StoreHealth,
@@ -96,6 +98,19 @@ def drills(*scenarios: ScenarioHealth) -> Answer[DrillHealth]:
             scenarios=found, longest_age_seconds=7 * DAY + 4 * HOUR, deployable_seconds=15 * DAY
         )
     )
+
+
+def readiness(*failed: str, age_hours: float = 7, **changes: Any) -> Answer[ReadinessHealth]:
+    report = ReportHealth(
+        id="20300115T053700Z-3f9a",
+        at=NOW - timedelta(hours=age_hours),
+        age_seconds=age_hours * HOUR,
+        verdict="not_ready" if failed else "ready",
+        score=88 if failed else 100,
+        failed=failed,
+    )
+    found = ReadinessHealth(newest=report, longest_age_seconds=2 * DAY, deployable_seconds=8 * DAY)
+    return Answer[ReadinessHealth](found=found.model_copy(update=changes))
 
 
 def monitor(
@@ -216,6 +231,7 @@ def health(**changes: Any) -> Health:
         ),
         stores=(store(), store("files"), store("state")),
         drills=drills(),
+        readiness=readiness(),
         monitors=monitors(),
         crons=crons(),
         issues=issues(),

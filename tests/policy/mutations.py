@@ -158,10 +158,6 @@ _TABLE: Final = {
         (DRILLS, "", tell('{"%s": {"since": null, "passed": "2020-01-08", "proven": null}}')),
         (DRILLS, "", "", "store-proof-is-recent", "readiness-is-recent"),
     ),
-    ("readiness-is-recent", "example"): (
-        (DRILLS, "", tell(readiness='{"since": "2020-01-01", "passed": null}')),
-        (DRILLS, "", tell(readiness='{"since": null, "passed": "2020-01-08"}')),
-    ),
     ("store-proof-is-recent", "database-project"): (
         (DRILLS, "", tell('{"%s": {"since": null, "passed": null, "proven": "2020-01-08"}}')),
     ),
@@ -597,6 +593,10 @@ _TABLE: Final = {
     ("contact-is-told", "alerting-operations"): (("alerting-operations", "is_active", False),),
     ("vault-is-filled", "backups-vault-bucket"): (
         ("job-*", "copies", [], "store-has-copy-elsewhere", "store-has-independent-backup"),
+    ),
+    ("readiness-is-recent", "example"): (
+        (DRILLS, "", tell(readiness='{"since": "2020-01-01", "passed": null}')),
+        (DRILLS, "", tell(readiness='{"since": null, "passed": "2020-01-08"}')),
     ),
 }
 

@@ -23,6 +23,7 @@ from sample_health import (
     monitor,
     monitors,
     quotas,
+    readiness,
     scenario,
     service,
     store,
@@ -151,6 +152,36 @@ CASES: dict[str, tuple[Callable[[], Health], str, str]] = {
         lambda: health(drills=drills(scenario(), scenario("files", ("files",)))),
         "wrong",
         "no drill of state",
+    ),
+    "a readiness report that found something": (
+        lambda: health(readiness=readiness("framing", "opener-policy")),
+        "wrong",
+        "the last readiness report found it not ready: framing and 1 more failed",
+    ),
+    "an old readiness report": (
+        lambda: health(readiness=readiness(age_hours=72)),
+        "attention",
+        "the last readiness report is 3 d old, and 2 d are allowed",
+    ),
+    "a readiness report that is too old to deploy": (
+        lambda: health(readiness=readiness(age_hours=24 * 9)),
+        "wrong",
+        "the last readiness report is 9 d old, and 2 d are allowed",
+    ),
+    "no readiness report of an old stack": (
+        lambda: health(readiness=readiness(newest=None)),
+        "wrong",
+        "no readiness report",
+    ),
+    "no readiness report of a young stack": (
+        lambda: health(deployment=YOUNG, readiness=readiness(newest=None)),
+        "attention",
+        "no readiness report yet (due within 7.9 d)",
+    ),
+    "readiness reports that can't be read": (
+        lambda: health(readiness=unknown()),
+        "unknown",
+        "the readiness reports: the vendor does not answer",
     ),
     "a down monitor": (
         lambda: health(monitors=monitors(monitor(state="down"))),

@@ -70,6 +70,7 @@ def sources(**changes: Any) -> Sources:
         open_replica=fail,
         open_elsewhere=fail,
         open_apis=fail,
+        read_report=fail,
         trust=find_trust(TARGET),
         policies=Path(__file__).parents[2] / "policies",
     )
@@ -83,7 +84,15 @@ def test_each_source_that_fails_is_unknown_with_its_reason() -> None:
     assert health.deployment.found.resources == 1
     assert health.deployment.found.first_made_at == datetime(2030, 1, 1, tzinfo=UTC)
     vaults = [answer for store in health.stores for answer in store.vaults.values()]
-    for answer in (*vaults, health.drills, health.monitors, health.crons, health.issues, health.quotas):
+    for answer in (
+        *vaults,
+        health.drills,
+        health.readiness,
+        health.monitors,
+        health.crons,
+        health.issues,
+        health.quotas,
+    ):
         assert answer.found is None
         assert (answer.unknown, answer.next_step) == ("There are no credentials.", "log in.")
     assert health.deadlines.found is not None
