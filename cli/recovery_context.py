@@ -20,7 +20,7 @@ from recovery.attestation import Trust, group_subjects
 from recovery.context import RecoveryContext, VaultName, require_output
 from recovery.elsewhere.copies import CopyRules
 from recovery.elsewhere.vault import ElsewhereVault
-from recovery.files.source import FileSource
+from recovery.files.source import FileSource, InventoryAddress
 from recovery.issuer_keys import record_keys
 from recovery.manifests import find_stores
 from recovery.recovery_file import PostgresStore, RecoveryFile, read_recovery_file
@@ -563,4 +563,5 @@ def open_file_source(target: StackTarget, output: dict[str, Any]) -> FileSource:
         region=output["region"],
         buckets=tuple(output["buckets"]),
         access_key=AccessKey(output["access_key_id"], output["secret_access_key"]),
+        inventory=InventoryAddress(**output["inventory"]) if "inventory" in output else None,
     )

@@ -1,6 +1,6 @@
 """Files: a data store that exists already and has to be backed up."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -24,6 +24,8 @@ class FilesArgs:
     buckets: Sequence[str]
     access_key_id: pulumi.Input[str] = field(repr=False)
     secret_access_key: pulumi.Input[str] = field(repr=False)
+    inventory: Mapping[str, str] | None = None
+    """Bucket, name and prefix of their S3 Inventory; None: they are listed."""
 
 
 class Files(pulumi.ComponentResource):
@@ -53,6 +55,7 @@ class Files(pulumi.ComponentResource):
                 "buckets": list(args.buckets),
                 "access_key_id": args.access_key_id,
                 "secret_access_key": args.secret_access_key,
+                **({"inventory": {**args.inventory}} if args.inventory else {}),
             }
         )
         self.register_outputs({})

@@ -48,6 +48,7 @@ from components.settings import (
     OncallSettings,
     PostgresSettings,
     RailwaySettings,
+    S3Settings,
     Settings,
     SupabaseSettings,
     UptimeSettings,
@@ -349,7 +350,17 @@ def _describe_files(name: str, store: FileStore, secrets: Secrets) -> FilesArgs:
         ("supabase", store.project) if isinstance(store, SupabaseSettings) else (store.vendor, store.account)
     )
     key_id, secret = (secrets[one] for one in name_files_key(name))
-    return FilesArgs(vendor, account, store.region, store.endpoint, store.buckets, key_id, secret)
+    inventory = store.inventory if isinstance(store, S3Settings) else None
+    return FilesArgs(
+        vendor,
+        account,
+        store.region,
+        store.endpoint,
+        store.buckets,
+        key_id,
+        secret,
+        inventory.model_dump(exclude_none=True) if inventory else None,
+    )
 
 
 def _describe_elsewhere(vault: ElsewhereSettings) -> ElsewhereArgs:

@@ -189,6 +189,7 @@ def _describe_files(name: str, source: Mapping[str, Any]) -> dict[str, Any]:
         "endpoint": source["endpoint"],
         "region": source["region"],
         "buckets": source["buckets"],
+        **({"inventory": source["inventory"]} if "inventory" in source else {}),
         "credentials": {
             "access_key_id": {"env": _variable(name, "ACCESS_KEY_ID")},
             "secret_access_key": {"env": _variable(name, "SECRET_ACCESS_KEY")},

@@ -29,6 +29,7 @@ from core import vault_layout
 from core.documents import DocumentError, parse_yaml, read_file
 from core.failure import Failure
 from core.field_descriptions import describe_fields
+from core.s3_endpoint import is_aws
 from core.text import printable
 from recovery.age import require_recipient
 from recovery.attestation import require_public_key
@@ -184,6 +185,17 @@ class PostgresStore(RecoveryFileModel):
     """What holds for it in place of the file's objectives, as far as it is given."""
 
 
+class InventoryReference(RecoveryFileModel):
+    """Where S3 Inventory writes the lists of a store's buckets, in CSV, read with the store's key."""
+
+    bucket: Bucket
+    name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
+    """That of the inventory's configuration, the same for each of the store's buckets."""
+
+    prefix: Text | None = None
+    """Of the inventory's configuration; left out where it has none."""
+
+
 class S3Store(RecoveryFileModel):
     """Buckets of files at an S3 service. They are only read."""
 
@@ -195,9 +207,18 @@ class S3Store(RecoveryFileModel):
     buckets: Annotated[tuple[Bucket, ...], Field(min_length=1)]
     """Each is backed up whole."""
 
+    inventory: InventoryReference | None = None
+    """What is read in place of S3's listing of the buckets, for many millions of objects at AWS."""
+
     credentials: KeyReference
     objectives: RecoveryObjectives | None = None
     """What holds for it in place of the file's objectives, as far as it is given."""
+
+    @model_validator(mode="after")
+    def _require_aws(self) -> Self:
+        if self.inventory and self.endpoint and not is_aws(self.endpoint):
+            raise ValueError("has an inventory, which only S3 of AWS writes; leave `inventory` out")
+        return self
 
 
 NamedStore = Annotated[PostgresStore | S3Store, Field(discriminator="type")]

@@ -13,7 +13,7 @@ from recovery.attestation import IssueToken, Trust, find_signer, group_subjects,
 from recovery.context import RecoveryContext, VaultName
 from recovery.elsewhere.copies import CopyRules
 from recovery.elsewhere.vault import ElsewhereVault
-from recovery.files.source import FileSource
+from recovery.files.source import FileSource, InventoryAddress
 from recovery.issuer_keys import fetch_keys, parse_key
 from recovery.recovery_file import (
     ElsewhereAddress,
@@ -250,11 +250,13 @@ def _access_key(reference: KeyReference, place: RecoveryFilePlace) -> AccessKey:
 
 
 def _file_source(store: S3Store, place: RecoveryFilePlace) -> FileSource:
+    listed = store.inventory
     return FileSource(
         endpoint=store.endpoint or f"https://s3.{store.region}.amazonaws.com",
         region=store.region,
         buckets=store.buckets,
         access_key=_access_key(store.credentials, place),
+        inventory=InventoryAddress(listed.bucket, listed.name, listed.prefix or "") if listed else None,
     )
 
 

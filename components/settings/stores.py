@@ -12,6 +12,7 @@ from components.settings.drill import DatabaseDrill
 from components.settings.files import FileSettings
 from components.settings.model import AwsRegion, Origin, Positive, SettingsModel, Slug
 from components.settings.platform import StoreObjectives
+from core.s3_endpoint import is_aws
 
 _RESERVED: Final = frozenset(("all", "drill", "elsewhere", "proof", "state"))
 """What no store can be called: the state of a stack, an option, and other jobs (recovery/store.py)."""
@@ -103,6 +104,17 @@ class SupabaseSettings(FileSettings):
     """What holds for it in place of the platform's objectives; the policies have limits of their own."""
 
 
+class InventorySettings(SettingsModel):
+    """Where S3 Inventory writes the lists of a store's buckets, in CSV, read with the store's key."""
+
+    bucket: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]{2,62}$")]
+    name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
+    """That of the inventory's configuration, the same for each of the store's buckets."""
+
+    prefix: Annotated[str, StringConstraints(min_length=1, max_length=512)] | None = None
+    """Of the inventory's configuration; left out where it has none."""
+
+
 class S3Settings(SettingsModel):
     """
     Buckets of any S3 service, which exist already.
@@ -122,6 +134,9 @@ class S3Settings(SettingsModel):
         Field(min_length=1),
     ]
     """Each is backed up whole."""
+
+    inventory: InventorySettings | None = None
+    """What is read in place of S3's listing of the buckets, for many millions of objects at AWS."""
 
     backup: Job
     objectives: StoreObjectives | None = None
@@ -160,6 +175,8 @@ def _find_problems(store: DatabaseStore | FileStore) -> Iterator[tuple[str, str]
         case S3Settings():
             if len(set(store.buckets)) < len(store.buckets):
                 yield "buckets", "names a bucket twice"
+            if store.inventory and not is_aws(store.endpoint):
+                yield "inventory", "is written by S3 of AWS alone; leave it out"
         case PostgresSettings():
             if store.drill and store.drill.organization:
                 yield "drill.organization", "is of Neon; this database is restored on the drill's machine"

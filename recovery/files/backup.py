@@ -125,6 +125,7 @@ class BackupRun:
             store=self._store,
             long_copies=listings.long_copies(),
             lock=self._lock.period if self._lock else None,
+            is_complete=self._source.inventory is None,
         )
 
     def _report(self, objects: Iterator[ListedObjects]) -> Iterator[ListedObjects]:
@@ -135,6 +136,11 @@ class BackupRun:
             self._on_progress("listed", number)
             yield block
         self._on_progress("listed", number)
+
+    @property
+    def as_of(self) -> datetime | None:
+        """When the source's inventory was begun, of which no later file is sure to be in the backup."""
+        return self._listings.as_of
 
     def close(self) -> None:
         """End the listings that are not read to their end, and forget the changes."""
@@ -327,7 +333,7 @@ def back_up_files(
             store=store,
             stack=context.stack,
             started=run.started,
-            snapshot_at=snapshot_at,
+            snapshot_at=run.as_of or snapshot_at,
             finished=datetime.now(UTC),
             tools={"bulwark": metadata.version("bulwark")}
             | ({"rclone": copy.rclone_version()} if run.copied else {}),

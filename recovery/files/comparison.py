@@ -17,12 +17,13 @@ from core.vault_layout import file_copy
 from recovery.files.changes import Changes, KeptLines
 from recovery.files.columns import Cursor, KnownLines, ListedCopies
 from recovery.files.manifest import format_time
-from recovery.files.source import ListedObjects
+from recovery.files.source import ListedObjects, SourceObject
 from recovery.store import StoreName
 
 _SAMPLE: Final = 100
 """Of so many copies one is remembered."""
 
+_UNKNOWN_TIME: Final = datetime.fromtimestamp(0, UTC)
 _FIRST_RANGE: Final = 8
 """Objects of the first range that is compared after one that differed; the next is four times as long."""
 
@@ -94,6 +95,7 @@ def compare(
     store: StoreName,
     long_copies: Mapping[str, str],
     lock: timedelta | None,
+    is_complete: bool = True,
 ) -> ComparedFiles:
     """
     Find what is to be copied, what stays and what is gone, and put it into `changes`.
@@ -109,6 +111,8 @@ def compare(
         store: Name of the store.
         long_copies: The other copies: their versions by their keys in the vault.
         lock: How long the vault locks a new version.
+        is_complete: Whether an object that the source does not list is gone. If not, what has a copy is to be
+            copied too, by which the source says whether it is there.
 
     Raises:
         OutOfOrderError: one of the three is not in the order of bucket and key.
@@ -122,6 +126,7 @@ def compare(
         store,
         long_copies,
         LockRenewal(datetime.now(UTC), lock) if lock else None,
+        is_complete=is_complete,
     )
     return comparison.run()
 
@@ -138,11 +143,14 @@ class _FileComparison:
         store: StoreName,
         long_copies: Mapping[str, str],
         renewal: LockRenewal | None,
+        *,
+        is_complete: bool,
     ) -> None:
         self._objects, self._copies, self._known = objects, copies, known
         self._changes, self._store = changes, store
         self._long_copies, self._gone = long_copies, dict(long_copies)
         self._renewal, self._result = renewal, ComparedFiles()
+        self._is_complete = is_complete
 
     def run(self) -> ComparedFiles:
         cursors = (self._objects, self._copies, self._known)
@@ -153,7 +161,7 @@ class _FileComparison:
             self._keep_all(same)
             for cursor in cursors:
                 cursor.advance(same)
-        for copy_key, version in self._gone.items():
+        for copy_key, version in self._gone.items() if self._is_complete else ():
             self._changes.add_gone(copy_key, version)
         return self._result
 
@@ -249,12 +257,21 @@ class _FileComparison:
             objects.advance()
         else:
             self._result.missing[bucket] += old is not None
-            if version is not None:
-                self._changes.add_gone(file_copy(self._store, bucket, key), version)
+            self._miss(place, version)
         if copies.place == place:
             copies.advance()
         if old:
             known.advance()
+
+    def _miss(self, place: tuple[str, str], version: str | None) -> None:
+        """Take an object that the source does not list; `version` is that of a copy under its own key."""
+        copy_key = file_copy(self._store, *place)
+        if not self._is_complete:
+            version = self._gone.pop(copy_key, version)
+            if version is not None:
+                self._changes.add(SourceObject(*place, 0, "", _UNKNOWN_TIME), version)
+        elif version is not None:
+            self._changes.add_gone(copy_key, version)
 
     def _compare_object(
         self, block: ListedObjects, place: tuple[str, str], version: str | None, old: KnownLines | None

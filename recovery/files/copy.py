@@ -115,6 +115,8 @@ def copy_batch(
         *("copy", f"source:{bucket}", target, "--files-from-raw", str(names)),
         # Every object is new or changed, so there is nothing to compare at the destination.
         *("--no-check-dest", "--metadata", "--retries", "1", "--low-level-retries", "10"),
+        # Otherwise it lists all of each folder that an object is in. It asks for each one's metadata anyway.
+        "--no-traverse",
         *("--transfers", str(_TRANSFERS), "--checkers", str(2 * _TRANSFERS), "--buffer-size", "1Mi"),
         *("--use-json-log", "--stats", "1s", "--stats-log-level", "NOTICE"),
     )

@@ -36,11 +36,27 @@ class Listings:
         self._source = source
         self._vault, self._store, self._trust, self._folder = vault, store, trust, folder
         self._buckets = sorted(source.buckets)
-        self._objects = Stream(chain.from_iterable(map(source.list_objects, self._buckets)))
+        self.as_of: datetime | None = None
+        """When the oldest of the inventories was begun that the source is read from; None without one."""
+
+        self._objects = Stream(self._list_objects())
         self._copies = Stream(self._read_copies())
         self._long_copies = Stream(self._read_long_copies())
         self._known = Stream(self._read_known())
         self._streams = (self._objects, self._copies, self._long_copies, self._known)
+
+    def _list_objects(self) -> Iterator[ListedObjects]:
+        """Yield what lists the source; raise Failure for an inventory that is not used."""
+        source, address = self._source, self._source.inventory
+        if address is None:
+            yield from chain.from_iterable(map(source.list_objects, self._buckets))
+            return
+        from recovery.files.inventory import find_inventory, list_inventory  # noqa: PLC0415 - few have one
+
+        inventories = [find_inventory(source, address, bucket) for bucket in self._buckets]
+        self.as_of = min(one.created for one in inventories)
+        for inventory in inventories:
+            yield from list_inventory(source, address, inventory, self._folder)
 
     def objects(self) -> Iterator[ListedObjects]:
         return self._objects.items()

@@ -43,7 +43,8 @@ class FilesManifest(BackupManifest):
     """
     One backup of a store's files.
 
-    Each file has its content of some moment between `started` and `snapshot_at`.
+    Each file has its content of some moment between `started` and `snapshot_at`. Of a source whose inventory
+    was read, `snapshot_at` is when that was begun: what was added or changed since then need not be in it.
     """
 
     KIND: ClassVar[StoreKind] = "files"

@@ -71,6 +71,21 @@ class ListedObjects(NamedTuple):
 
 
 @dataclass(frozen=True)
+class InventoryAddress:
+    """Where S3 writes the inventories of the source's buckets. They are read with the source's key."""
+
+    bucket: str
+    name: str
+    """That of the inventory's configuration, the same for each of the source's buckets."""
+
+    prefix: str = ""
+
+    def folder(self, bucket: str) -> str:
+        """Return the prefix of a bucket's inventories."""
+        return "/".join(filter(None, (self.prefix.strip("/"), bucket, self.name))) + "/"
+
+
+@dataclass(frozen=True)
 class FileSource:
     """The buckets that are backed up. Their service keeps no versions: overwritten content is lost there."""
 
@@ -78,6 +93,8 @@ class FileSource:
     region: str
     buckets: tuple[str, ...]
     access_key: AccessKey = field(repr=False)
+    inventory: InventoryAddress | None = None
+    """What is read in place of S3's listing; None: the buckets are listed."""
 
     def create_client(self) -> S3Client:
         """Return a new client of the file store."""

@@ -13,11 +13,11 @@ from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from itertools import groupby
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urlsplit
 
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 
 from core.failure import Failure
+from core.s3_endpoint import is_aws
 from recovery.manifest import LockMode, StoredObject
 from recovery.new_key import NewKeyWait, OnWait
 from recovery.vault.client import AccessKey, Damaged, Exists, error_code, explain_errors, failure_of
@@ -232,9 +232,7 @@ class VaultClient:
     def endpoint(self) -> str | None:
         """The URL of the S3 service; None for AWS."""
         url = self._client.meta.endpoint_url
-        return (
-            None if (urlsplit(url).hostname or "").endswith((".amazonaws.com", ".amazonaws.com.cn")) else url
-        )
+        return None if is_aws(url) else url
 
     @property
     def region(self) -> str:

@@ -123,6 +123,22 @@ WRONG: dict[str, tuple[Any, str]] = {
         with_database(password={"command": SECRET}),
         "stores.orders.password.command: is no key",
     ),
+    "an inventory at another service": (
+        MINIMUM
+        | {
+            "stores": {
+                "files": {
+                    "type": "s3",
+                    "endpoint": "https://example.supabase.co/storage/v1/s3",
+                    "region": "eu-central-1",
+                    "buckets": ["documents"],
+                    "inventory": {"bucket": "lists", "name": "daily"},
+                    "credentials": {"access_key_id": {"env": "A"}, "secret_access_key": {"env": "B"}},
+                }
+            }
+        },
+        "stores.files: has an inventory, which only S3 of AWS writes",
+    ),
     "no TLS": (
         with_database(url="postgresql://backup@db.example.com/shop"),
         "stores.orders.url: allows a connection without TLS",
