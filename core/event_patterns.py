@@ -9,7 +9,7 @@ Source: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-patte
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any, Final, cast
 
@@ -18,6 +18,10 @@ MOST_CHARACTERS: Final = 2048
 
 _OR: Final = "$or"
 _TEXT_COMPARISONS: Final = ("prefix", "suffix", "wildcard")
+
+
+EventValue = tuple[tuple[str, ...], type, Any]
+"""The path of a value in an event, its type (in Python, True is 1; in JSON it is not), and the value."""
 
 
 class EventPatternError(ValueError):
@@ -47,6 +51,52 @@ def matches_event(pattern: Mapping[str, Any], event: Mapping[str, Any]) -> bool:
         else _matches_field(expected, event, name)
         for name, expected in pattern.items()
     )
+
+
+def split_pattern(pattern: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return patterns of which one matches just what this one does, without its outermost `$or`."""
+    rest = {name: expected for name, expected in pattern.items() if name != _OR}
+    # A branch with a field that is also beside the `$or` would replace it.
+    if not pattern.get(_OR) or any(rest.keys() & branch.keys() for branch in pattern[_OR]):
+        return [pattern]
+    return [{**branch, **rest} for branch in pattern[_OR]]
+
+
+def find_demanded_values(pattern: Mapping[str, Any]) -> frozenset[EventValue]:
+    """
+    Return values one of which every event has that matches a pattern; none if there are no such values.
+
+    Of several such sets it is the one whose values lie deepest, which the fewest events have.
+    """
+    return max(_list_demands(pattern, ()), key=_depth_of, default=frozenset())
+
+
+def list_values(event: Mapping[str, Any], above: tuple[str, ...] = ()) -> Iterator[EventValue]:
+    """Yield the values of an event, each with its path."""
+    for name, value in event.items():
+        path = (*above, name)
+        if isinstance(value, dict):
+            yield from list_values(cast("dict[str, Any]", value), path)
+        else:
+            for item in cast("list[Any]", value) if isinstance(value, list) else [value]:
+                yield path, type(item), item
+
+
+def _list_demands(pattern: Mapping[str, Any], above: tuple[str, ...]) -> Iterator[frozenset[EventValue]]:
+    for name, expected in pattern.items():
+        path = (*above, name)
+        if name == _OR:
+            branches = [max(_list_demands(one, above), key=_depth_of, default=None) for one in expected]
+            if None not in branches:
+                yield frozenset().union(*filter(None, branches))
+        elif isinstance(expected, dict):
+            yield from _list_demands(cast("dict[str, Any]", expected), path)
+        elif not any(isinstance(comparison, dict) for comparison in expected):
+            yield frozenset((path, type(value), value) for value in expected)
+
+
+def _depth_of(values: frozenset[EventValue]) -> int:
+    return min((len(path) for path, _, _ in values), default=0)
 
 
 def _matches_field(expected: Any, event: Mapping[str, Any], name: str) -> bool:

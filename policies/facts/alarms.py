@@ -1,10 +1,20 @@
 """Alarms on calls to AWS: EventBridge's rules, the calls that they match, and whom they tell."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, Final, LiteralString
 
-from core.event_patterns import EventPatternError, matches_event, parse_pattern
+from core.event_patterns import (
+    EventPatternError,
+    EventValue,
+    find_demanded_values,
+    list_values,
+    matches_event,
+    parse_pattern,
+    split_pattern,
+)
 from policies.facts.failure_domain import FailureDomain
 from policies.facts.guards import find_exempt, judge_exempt
 from policies.facts.iam_documents import read_statements
@@ -86,6 +96,7 @@ class AlarmRules:
         self._stack = stack
         self._rules: dict[tuple[str, str], list[AlarmRule]] = {}
         self.problems: Final = list(self._index())
+        self._patterns = {place: _PatternIndex(rules) for place, rules in self._rules.items()}
 
     def in_region(self, account: str, region: str) -> list[AlarmRule]:
         return self._rules.get((account, region), [])
@@ -94,8 +105,10 @@ class AlarmRules:
         """Return the rules where calls to global services are recorded."""
         return self.in_region(account, _ALL_REGIONS)
 
-    def tell(self, rules: Iterable[AlarmRule], call: Call, account: str, region: str) -> bool:
-        return any(matches_event(rule.pattern, call.event(account, region)) for rule in rules)
+    def tell(self, call: Call, account: str, region: str, *, but: AlarmRule | None = None) -> bool:
+        """Tell whether a rule of an account and region matches a call there, `but` one."""
+        index = self._patterns.get((account, region))
+        return index is not None and index.tells(call.event(account, region), but)
 
     def _index(self) -> Iterator[Message]:
         for resource in self._stack.of_type(RULE):
@@ -127,15 +140,51 @@ class AlarmRules:
                     yield unknown_value(resource, "region")
 
     def _find_topics(self, rule: Resource, name: str) -> Iterator[Resource]:
-        for target in self._stack.of_type(_TARGET):
-            own = target.at("rule")
-            if target.at("eventBusName") not in _DEFAULT_BUS or not _passes_on(target):
-                continue
-            named = isinstance(own, Known) and own.value == name
-            if (named and _same_place(rule, target, self._stack)) or (
-                isinstance(own, Unknown) and rule in self._stack.dependencies(target, "rule")
-            ):
+        targets = self._stack.view(_find_targets)
+        for target in sorted((*targets.get(name, ()), *targets.get(None, ())), key=lambda target: target.urn):
+            if isinstance(target.at("rule"), Unknown):
+                aims = rule in self._stack.dependencies(target, "rule")
+            else:
+                aims = _same_place(rule, target, self._stack)
+            if aims:
                 yield from _resolve(target, "arn", self._stack)
+
+
+class _PatternIndex:
+    """The alternatives of some rules' patterns, by a value that each demands."""
+
+    def __init__(self, rules: Iterable[AlarmRule]) -> None:
+        self._by_value: dict[EventValue, list[tuple[AlarmRule, Mapping[str, Any]]]] = defaultdict(list)
+        self._others: list[tuple[AlarmRule, Mapping[str, Any]]] = []
+        for rule in rules:
+            for alternative in split_pattern(rule.pattern):
+                for value in find_demanded_values(alternative):
+                    self._by_value[value].append((rule, alternative))
+                if not find_demanded_values(alternative):
+                    self._others.append((rule, alternative))
+
+    def tells(self, event: Mapping[str, Any], but: AlarmRule | None) -> bool:
+        found = (self._by_value.get(value, ()) for value in list_values(event))
+        return any(
+            rule is not but and matches_event(pattern, event)
+            for rule, pattern in (*chain.from_iterable(found), *self._others)
+        )
+
+
+def _find_targets(stack: PolicyStack) -> dict[str | None, list[Resource]]:
+    """Return the targets that pass on what arrives, by the name of their rule; None while it is unknown."""
+    found: dict[str | None, list[Resource]] = defaultdict(list)
+    for target in stack.of_type(_TARGET):
+        own = target.at("rule")
+        if target.at("eventBusName") in _DEFAULT_BUS and _passes_on(target):
+            match own:
+                case Known(str(name)):
+                    found[name].append(target)
+                case Unknown():
+                    found[None].append(target)
+                case _:
+                    pass
+    return found
 
 
 def _passes_on(target: Resource) -> bool:
@@ -150,14 +199,29 @@ def _passes_on(target: Resource) -> bool:
     return isinstance(target.at("input"), Absent) and lasting and again
 
 
-def judge_topic(topic: Resource, stack: PolicyStack, *, least: float, root_may: bool) -> Iterator[Message]:
-    """Yield why a topic tells nobody, or may be silenced by somebody who is no break-glass role."""
+def judge_topic(topic: Resource, stack: PolicyStack, *, least: float, root_may: bool) -> tuple[Message, ...]:
+    """Return why a topic tells nobody, or may be silenced by somebody who is no break-glass role."""
+    return stack.view(_judge_topic, topic, least, root_may)
+
+
+def _judge_topic(stack: PolicyStack, topic: Resource, least: float, root_may: bool) -> tuple[Message, ...]:
+    return (
+        *_judge_subscriptions(topic, stack, least=least),
+        *_judge_key(topic, stack),
+        *(
+            problem
+            # A policy of its own replaces the topic's.
+            for document in stack.view(_index_by_topic, _TOPIC_POLICY, "arn").get(topic, [topic])
+            for problem in _judge_policy(topic, document, stack, root_may=root_may)
+        ),
+    )
+
+
+def _judge_subscriptions(topic: Resource, stack: PolicyStack, *, least: float) -> Iterator[Message]:
     subscriptions = [
         subscription
-        for subscription in stack.of_type(_SUBSCRIPTION)
-        if topic in _resolve(subscription, "topic", stack)
-        and isinstance(subscription.at("filterPolicy"), Absent)
-        and _tells(subscription)
+        for subscription in stack.view(_index_by_topic, _SUBSCRIPTION, "topic").get(topic, ())
+        if isinstance(subscription.at("filterPolicy"), Absent) and _tells(subscription)
     ]
     addresses = {_address_of(subscription) for subscription in subscriptions}
     if len(addresses) < least:
@@ -167,10 +231,6 @@ def judge_topic(topic: Resource, stack: PolicyStack, *, least: float, root_may: 
             topic=topic,
             least=number(least),
         )
-    yield from _judge_key(topic, stack)
-    documents = [one for one in stack.of_type(_TOPIC_POLICY) if topic in _resolve(one, "arn", stack)]
-    for document in documents or [topic]:  # a policy of its own replaces the topic's
-        yield from _judge_policy(topic, document, stack, root_may=root_may)
 
 
 def _judge_policy(
@@ -257,12 +317,27 @@ def _resolve(resource: Resource, name: str, stack: PolicyStack) -> list[Resource
     """Return the topics that an input names; if it is unknown, those that it depends on."""
     match resource.at(name):
         case Known(str(arn)):
-            return [
-                topic
-                for topic in stack.of_type(_TOPIC)
-                if Known(arn) in (topic.output("arn"), topic.output("id"))
-            ]
+            return stack.view(_index_topics).get(arn, [])
         case Unknown():
             return [topic for topic in stack.dependencies(resource, name) if topic.type == _TOPIC]
         case _:
             return []
+
+
+def _index_topics(stack: PolicyStack) -> dict[str, list[Resource]]:
+    """Return the topics by ARN."""
+    found: dict[str, list[Resource]] = defaultdict(list)
+    for topic in stack.of_type(_TOPIC):
+        values = (topic.output("arn"), topic.output("id"))
+        for arn in {one.value for one in values if isinstance(one, Known) and isinstance(one.value, str)}:
+            found[arn].append(topic)
+    return found
+
+
+def _index_by_topic(stack: PolicyStack, token: str, name: str) -> dict[Resource, list[Resource]]:
+    """Return the resources of a type by the topics that an input of theirs names."""
+    found: dict[Resource, list[Resource]] = defaultdict(list)
+    for resource in stack.of_type(token):
+        for topic in dict.fromkeys(_resolve(resource, name, stack)):
+            found[topic].append(resource)
+    return found

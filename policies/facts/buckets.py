@@ -137,6 +137,10 @@ def arn_of(bucket: Resource) -> str:
     If its name is not known yet, return an ARN with a name in the form that Pulumi generates. Policies with
     wildcards match it; policies that contain the real name are unknown themselves.
     """
+    return bucket.view(_find_arn)
+
+
+def _find_arn(bucket: Resource) -> str:
     return ARN + next(iter(_names_of(bucket)), f"{bucket.name}-0000000")
 
 

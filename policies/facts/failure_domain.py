@@ -40,6 +40,10 @@ class FailureDomain:
 
         What the store and its provider declare takes precedence over what a component around it publishes.
         """
+        return stack.view(cls._find, store)
+
+    @classmethod
+    def _find(cls, stack: PolicyStack, store: Resource) -> "FailureDomain":
         published = first_present(
             resource.at("failureDomain")
             for resource in (store, *stack.ancestors(store))

@@ -51,18 +51,29 @@ class Statement:
     position: int = field(compare=False)
     """Where it stands in its document, from 1."""
 
+    _covered_actions: dict[str, bool] = field(
+        default_factory=dict[str, bool], init=False, repr=False, compare=False
+    )
+    """What `covers_action` has found: many rules ask for the same actions."""
+
     def covers(self, action: str, arn: str = "*") -> bool:
         """Tell whether it is about this action on this resource, without regard to conditions."""
-        covered = any(matches(pattern, arn) for pattern in self.resources)
+        return self.covers_action(action) and self.covers_resource(arn)
+
+    def covers_resource(self, arn: str) -> bool:
+        """Tell whether it is about this resource, without regard to actions and conditions."""
         if self.not_resources:
-            covered = not any(matches(pattern, arn) for pattern in self.not_resources)
-        return self.covers_action(action) and (covered or not (self.resources or self.not_resources))
+            return not any(matches(pattern, arn) for pattern in self.not_resources)
+        return not self.resources or any(matches(pattern, arn) for pattern in self.resources)
 
     def covers_action(self, action: str) -> bool:
         """Tell whether it is about this action, on any resource."""
-        if self.not_actions:
-            return not any(matches(pattern, action, fold=True) for pattern in self.not_actions)
-        return any(matches(pattern, action, fold=True) for pattern in self.actions)
+        covered = self._covered_actions.get(action)
+        if covered is None:
+            patterns = self.not_actions or self.actions
+            named = any(_matches_action(pattern, action) for pattern in patterns)
+            covered = self._covered_actions[action] = named != bool(self.not_actions)
+        return covered
 
     def condition_values(self, operator: str, key: str) -> tuple[str, ...]:
         """Return the values of a condition; none if there is no such condition."""
@@ -86,11 +97,12 @@ def read_statements(
     resource: Resource, name: LiteralString = "policy"
 ) -> tuple[list[Statement], list[Message]]:
     """Return the statements of the policy document in an input, and why they can't be read."""
-    value = resource.at(name)
-    if name not in resource.read:
-        resource.read[name] = parse_statements(value, resource, name)
-    statements, problems = resource.read[name]
+    statements, problems = resource.view(_read_document, name)
     return [*statements], [*problems]
+
+
+def _read_document(resource: Resource, name: LiteralString) -> tuple[list[Statement], list[Message]]:
+    return parse_statements(resource.at(name), resource, name)
 
 
 def parse_statements(
@@ -221,6 +233,15 @@ def _compile_pattern(pattern: str, *, fold: bool) -> re.Pattern[str]:
     return re.compile(first + "".join(f"(?>.*?{part})" for part in between) + ".*" + last, flags)
 
 
+@lru_cache(16_384)
+def _matches_action(pattern: str, action: str) -> bool:
+    return matches(pattern, action, fold=True)
+
+
 def matches(pattern: str, text: str, *, fold: bool = False) -> bool:
     """Match as IAM does: `*` is any text, `?` any character; with `fold`, for actions, case is ignored."""
+    if pattern == text:
+        return True
+    if not fold and "*" not in pattern and "?" not in pattern:
+        return False
     return bool(_compile_pattern(pattern, fold=fold).fullmatch(text))

@@ -1,10 +1,11 @@
 """AWS IAM roles: which roles have a policy, and their paths and names."""
 
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
-from policies.facts.iam_documents import ROLE, matches
+from policies.facts.iam_documents import ROLE, Statement, matches
 from policies.framework.property_values import Absent, Known, PropertyValue, Unknown
 from policies.framework.stack import PolicyStack, Resource
 
@@ -80,30 +81,67 @@ class Roles:
         return [one for one in self._stack.dependencies(resource, name) if one.type == ROLE]
 
 
+class RoleArns:
+    """The roles of a stack by the ARNs that each can have."""
+
+    def __init__(self, stack: PolicyStack) -> None:
+        self._roles: Final = stack.of_type(ROLE)
+        pairs = sorted((arn, position) for position, role in enumerate(self._roles) for arn in arns_of(role))
+        self._arns: Final = [arn for arn, _ in pairs]
+        self._positions: Final = [position for _, position in pairs]
+
+    def find_covered(self, statements: Iterable[Statement]) -> list[Resource]:
+        """Return the roles that statements are about, without regard to actions and conditions."""
+        covered: set[int] = set()
+        for statement in statements:
+            patterns = ("*",) if statement.not_resources or not statement.resources else statement.resources
+            for pattern in patterns:
+                covered.update(
+                    self._positions[index]
+                    for index in self._find_range(pattern)
+                    if statement.covers_resource(self._arns[index])
+                )
+        return [self._roles[position] for position in sorted(covered)]
+
+    def _find_range(self, pattern: str) -> range:
+        """Return where the ARNs are that begin as a pattern does before its first wildcard."""
+        begin = pattern.replace("?", "*").partition("*")[0]
+        first = bisect_left(self._arns, begin)
+        return range(first, bisect_right(self._arns, begin, first, key=lambda arn: arn[: len(begin)]))
+
+
 def can_share_account(first: Resource, second: Resource) -> bool:
     """Tell whether the providers of two resources don't name different accounts: names repeat in another."""
-    here, there = map(_provider_accounts, (first, second))
+    here, there = (resource.view(_find_provider_accounts) for resource in (first, second))
     return not (here and there) or bool(here & there)
 
 
-def _provider_accounts(resource: Resource) -> set[str]:
+def _find_provider_accounts(resource: Resource) -> frozenset[str]:
     accounts = resource.provider_input("allowedAccountIds").each()
-    return {str(account.value) for account in accounts if isinstance(account, Known)}
+    return frozenset(str(account.value) for account in accounts if isinstance(account, Known))
 
 
-def arns_of(role: Resource) -> list[str]:
+def arns_of(role: Resource) -> tuple[str, ...]:
     """Return the ARNs that a role can have, by its provider's accounts; that of `SOME_ACCOUNT` if unknown."""
+    return role.view(_find_arns)
+
+
+def _find_arns(role: Resource) -> tuple[str, ...]:
     named = path_and_name(role)
-    accounts = sorted(_provider_accounts(role)) or [SOME_ACCOUNT]
+    accounts = sorted(role.view(_find_provider_accounts)) or [SOME_ACCOUNT]
     return (
-        [f"arn:aws:iam::{account}:role{named.value}" for account in accounts]
+        tuple(f"arn:aws:iam::{account}:role{named.value}" for account in accounts)
         if isinstance(named, Known)
-        else []
+        else ()
     )
 
 
 def path_and_name(role: Resource) -> PropertyValue:
     """Return a role's path and name, such as `/name`."""
+    return role.view(_find_path_and_name)
+
+
+def _find_path_and_name(role: Resource) -> PropertyValue:
     match role.at("path"), role.at("name"):
         case (Unknown(), _) | (_, Unknown()):
             return Unknown()

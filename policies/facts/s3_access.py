@@ -212,7 +212,7 @@ class IamIdentity:
         allowing = [
             statement
             for statement in self.statements
-            if statement.allows and reaches(statement, arn) and statement.covers_action(action)
+            if statement.allows and statement.covers_action(action) and reaches(statement, arn)
         ]
         denied = allowing and any(
             not statement.allows

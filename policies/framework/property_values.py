@@ -7,7 +7,7 @@ secrets. So rules read the engine's own messages, decoded here.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final, cast
 
@@ -69,14 +69,15 @@ class Known(PropertyValue):
         return [self._wrap(item) for item in cast("list[Any]", self.value)]
 
     def items(self) -> dict[str, PropertyValue]:
-        if not isinstance(self.value, Mapping):
+        if not isinstance(self.value, dict):
             return {}
-        parts = {key: self._wrap(item) for key, item in cast("Mapping[str, Any]", self.value).items()}
+        parts = {key: self._wrap(item) for key, item in cast("dict[str, Any]", self.value).items()}
         return {key: part for key, part in parts.items() if not isinstance(part, Absent)}
 
     def _get(self, step: str | int) -> PropertyValue:
         if isinstance(step, str):
-            return self._wrap(self.value.get(step)) if isinstance(self.value, Mapping) else Absent()
+            fields: Any = self.value
+            return self._wrap(fields.get(step)) if isinstance(fields, dict) else Absent()
         entries = self.each()
         return entries[step] if step < len(entries) else Absent()
 

@@ -2,7 +2,7 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final, TypeVar
@@ -44,8 +44,7 @@ class Resource:
     )
     """The paths of the declared inputs that rules have asked for."""
 
-    read: dict[str, Any] = field(default_factory=dict[str, Any], repr=False, compare=False)
-    """Input -> what was made of it, for facts that many rules ask for."""
+    _views: dict[Any, Any] = field(default_factory=dict[Any, Any], repr=False, compare=False)
 
     @property
     def name(self) -> str:
@@ -95,6 +94,10 @@ class Resource:
 
     def output(self, *path: str | int) -> PropertyValue:
         return self.outputs.at(*path)
+
+    def view(self, compute: Callable[..., _View], *arguments: Hashable) -> _View:
+        """Return what `compute` makes of the resource alone and arguments. It is computed once."""
+        return _compute_once(self._views, self, compute, arguments)
 
     def provider_input(self, *path: str | int) -> PropertyValue:
         """Return the input of its provider at a path."""
@@ -147,11 +150,9 @@ class PolicyStack:
         """Return the resources of these types (current tokens)."""
         return [resource for token in tokens for resource in self._by_type.get(token, [])]
 
-    def view(self, compute: Callable[["PolicyStack"], _View]) -> _View:
-        """Return what `compute` makes of the stack, such as an index. It is computed once."""
-        if compute not in self._views:
-            self._views[compute] = compute(self)
-        return self._views[compute]
+    def view(self, compute: Callable[..., _View], *arguments: Hashable) -> _View:
+        """Return what `compute` makes of the stack and arguments, such as an index. It is computed once."""
+        return _compute_once(self._views, self, compute, arguments)
 
     def publishers(self, fact: str) -> list[Resource]:
         """Return the components that publish this fact, even if its value is unknown."""
@@ -172,6 +173,17 @@ class PolicyStack:
         raw = resource.raw
         urns = raw.dependencies if name is None else raw.propertyDependencies[name].urns
         return [self._by_urn[urn] for urn in urns if urn in self._by_urn]
+
+
+def _compute_once(
+    known: dict[Any, Any], subject: object, compute: Callable[..., _View], arguments: tuple[Hashable, ...]
+) -> _View:
+    key = (compute, arguments)
+    try:
+        return known[key]
+    except KeyError:
+        known[key] = compute(subject, *arguments)
+    return known[key]
 
 
 def _find_components(stack: PolicyStack) -> list[Resource]:

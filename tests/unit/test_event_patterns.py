@@ -6,7 +6,14 @@ from typing import Any
 import pytest
 from moto.events.models import EventPattern
 
-from core.event_patterns import EventPatternError, matches_event, parse_pattern
+from core.event_patterns import (
+    EventPatternError,
+    find_demanded_values,
+    list_values,
+    matches_event,
+    parse_pattern,
+    split_pattern,
+)
 
 EVENT: dict[str, Any] = {
     "source": "aws.kms",
@@ -60,6 +67,31 @@ def test_an_event_pattern_matches_as_the_library_says(expected: bool) -> None:
         text = json.dumps(pattern)
         assert matches_event(parse_pattern(text), EVENT) is expected, text
         assert EventPattern.load(text).matches_event(EVENT) is expected, text  # pyright: ignore[reportArgumentType] - any event
+
+
+@pytest.mark.parametrize("pattern", [*MATCHING, *OTHER], ids=json.dumps)
+def test_one_of_the_alternatives_of_an_event_pattern_matches_just_what_it_does(
+    pattern: dict[str, Any],
+) -> None:
+    matching = [one for one in split_pattern(pattern) if matches_event(one, EVENT)]
+    assert bool(matching) == (pattern in MATCHING)
+
+
+@pytest.mark.parametrize("pattern", MATCHING, ids=json.dumps)
+def test_an_event_that_a_pattern_matches_has_one_of_the_values_that_it_demands(
+    pattern: dict[str, Any],
+) -> None:
+    matching = [one for one in (pattern, *split_pattern(pattern)) if matches_event(one, EVENT)]
+    for demanded in filter(None, map(find_demanded_values, matching)):
+        assert demanded & set(list_values(EVENT))
+
+
+def test_an_event_pattern_demands_the_values_that_lie_deepest_if_it_demands_any() -> None:
+    assert not find_demanded_values({"source": [{"prefix": "aws."}]})
+    assert find_demanded_values({"source": ["aws.kms"], "detail": {"eventName": ["a", "b"]}}) == {
+        (("detail", "eventName"), str, "a"),
+        (("detail", "eventName"), str, "b"),
+    }
 
 
 def test_an_event_pattern_takes_no_truth_for_a_number() -> None:

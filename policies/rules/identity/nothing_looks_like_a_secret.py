@@ -43,6 +43,9 @@ _VARIABLE_NAME: Final = (
 )
 """Of an environment variable: what it holds is no name, path or address of a secret."""
 
+_NAME_ENDS: Final = ("PASSWORD", "PASSWD", "SECRET", "_KEY", "TOKEN")
+"""One of these is in each of those names, and found much faster."""
+
 _VARIABLE: Final = re.compile(_VARIABLE_NAME)
 _IN_DOCUMENT: Final = re.compile(
     rf'"{_VARIABLE_NAME}"\s*:\s*"(?P<first>[^"]*)"'
@@ -58,6 +61,8 @@ def _is_secret(name: str, value: str) -> bool:
 
 def _names_secret(text: str) -> bool:
     """Tell whether a document, such as a container's definition, gives a variable with a secret."""
+    if not any(end in text for end in _NAME_ENDS):
+        return False
     values = (found["first"] or found["second"] or "" for found in _IN_DOCUMENT.finditer(text))
     return any(map(_SECRET_VALUE.fullmatch, values))
 

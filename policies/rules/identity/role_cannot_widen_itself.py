@@ -1,6 +1,7 @@
 """A policy by which a role can change what itself, or a role that it can take on, is allowed is refused."""
 
 import re
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Final
@@ -15,7 +16,15 @@ from policies.facts.iam_documents import (
     read_identity_statements,
     read_statements,
 )
-from policies.facts.iam_roles import POLICY, ROLE_POLICY, SOME_ACCOUNT, Roles, arns_of, boundaries
+from policies.facts.iam_roles import (
+    POLICY,
+    ROLE_POLICY,
+    SOME_ACCOUNT,
+    RoleArns,
+    Roles,
+    arns_of,
+    boundaries,
+)
 from policies.facts.s3_access import IamIdentities
 from policies.framework.controls import Control
 from policies.framework.messages import Message, message, unknown_value
@@ -120,17 +129,24 @@ def _find_ways(role: Resource, stack: PolicyStack) -> list[Resource]:
             for arn in arns_of(other)
         )
 
+    def find_allowed(actor: Resource, action: str) -> list[Resource]:
+        identity = stack.view(IamIdentities).by_resource.get(actor)
+        own = identity.statements if identity else ()
+        covered = stack.view(RoleArns).find_covered(
+            one for one in own if one.allows and one.covers_action(action)
+        )
+        return [other for other in covered if may(actor, action, other)]
+
+    trust = stack.view(_index_trust)
     for actor in reached:  # grows meanwhile
-        reached += [
-            other
-            for other in stack.of_type(ROLE)
-            if other not in reached
-            and (
-                may(actor, _TRUST, other)
-                or _is_trusted(arns_of(actor), other)
-                or (may(actor, _ASSUME, other) and _is_trusted(_accounts(arns_of(actor)), other))
-            )
-        ]
+        arns = arns_of(actor)
+        of_account = {other for one in ("*", *_accounts(arns)) for other in trust.get(one, ())}
+        found = {
+            *find_allowed(actor, _TRUST),
+            *(other for one in ("*", *arns) for other in trust.get(one, ())),
+            *of_account.intersection(find_allowed(actor, _ASSUME)),
+        }
+        reached += sorted(found.difference(reached), key=lambda other: other.urn)
     return [
         other
         for other in reached
@@ -139,18 +155,19 @@ def _find_ways(role: Resource, stack: PolicyStack) -> list[Resource]:
     ]
 
 
-def _is_trusted(principals: Iterable[str], role: Resource) -> bool:
-    """Tell whether a role's trust policy names one of some AWS principals, or all."""
-    return not {"*", *principals}.isdisjoint(
-        who
-        for statement in read_statements(role, "assumeRolePolicy")[0]
-        if statement.allows and statement.covers_action(_ASSUME)
-        for kind, who in statement.principals
-        if kind == "AWS"
-    )
+def _index_trust(stack: PolicyStack) -> dict[str, list[Resource]]:
+    """Return the roles by the AWS principals that their trust policies name; `*` is anyone."""
+    trusting: dict[str, list[Resource]] = defaultdict(list)
+    for role in stack.of_type(ROLE):
+        for statement in read_statements(role, "assumeRolePolicy")[0]:
+            if statement.allows and statement.covers_action(_ASSUME):
+                for kind, who in statement.principals:
+                    if kind == "AWS":
+                        trusting[who].append(role)
+    return trusting
 
 
-def _accounts(arns: list[str]) -> Iterable[str]:
+def _accounts(arns: Iterable[str]) -> Iterable[str]:
     """Yield both spellings of the accounts of some ARNs, as principals."""
     for account in {arn.split(":")[4] for arn in arns}:
         yield from (account, f"arn:aws:iam::{account}:root")

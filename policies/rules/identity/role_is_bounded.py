@@ -6,7 +6,7 @@ from typing import Final, LiteralString
 from pulumi_policy import Severity
 
 from policies.facts.iam_documents import ROLE, Statement, identity_policies, read_identity_statements
-from policies.facts.iam_roles import POLICY, ROLE_POLICY, allows_everything, arns_of, boundaries
+from policies.facts.iam_roles import POLICY, ROLE_POLICY, RoleArns, allows_everything, boundaries
 from policies.framework.controls import Control
 from policies.framework.messages import Message, message
 from policies.framework.property_values import Absent, Known
@@ -38,19 +38,12 @@ def _judge(policy: Resource, stack: PolicyStack, _limits: Parameters) -> Iterabl
     allowed = [statement for statement in statements if statement.allows]
     for statement in allowed:
         yield from _check_limits(statement, allowed)
-    if not any(one.covers_action(action) for one in allowed for action in (*_LIMITED, _TRUST)):
-        return
-    for role in stack.of_type(ROLE):
-        changes = any(
-            one.covers(action, arn)
-            for one in allowed
-            for action in (*_LIMITED, _TRUST)
-            for arn in arns_of(role)
-        )
+    changing = [one for one in allowed if any(map(one.covers_action, (*_LIMITED, _TRUST)))]
+    for role in stack.view(RoleArns).find_covered(changing) if changing else ():
         bound = role.at("permissionsBoundary")
-        if changes and isinstance(bound, Absent):
+        if isinstance(bound, Absent):
             yield message("it may change {role}, which has no permissions boundary", role=role)
-        elif changes and isinstance(bound, Known) and allows_everything(str(bound.value)):
+        elif isinstance(bound, Known) and allows_everything(str(bound.value)):
             yield message("it may change {role}, whose permissions boundary allows everything", role=role)
 
 

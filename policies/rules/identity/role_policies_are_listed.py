@@ -1,5 +1,6 @@
 """A role to which a policy can be added by hand unnoticed, or whose list removes one, is refused."""
 
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
@@ -52,14 +53,11 @@ _LISTS: Final = (
 
 
 def _judge(role: Resource, stack: PolicyStack, _limits: Parameters) -> Iterable[Message]:
-    roles = stack.view(Roles)
     for kind in _LISTS:
         own = kind.own
-        lists = [one for one in stack.of_type(kind.type) if role in roles.find_named(one, "roleName")]
-        for policy in stack.of_type(kind.listed_type):
-            if role in roles.find_named(policy, "role") and any(
-                _leaves_out(one.at(kind.entries), policy.at(kind.listed_name)) for one in lists
-            ):
+        lists = stack.view(_index_by_role, kind.type, "roleName").get(role, [])
+        for policy in stack.view(_index_by_role, kind.listed_type, "role").get(role, ()):
+            if any(_leaves_out(one.at(kind.entries), policy.at(kind.listed_name)) for one in lists):
                 yield message("its list takes {policy} away again", policy=policy)
         if not lists and isinstance(role.at(own), Absent):
             yield (
@@ -67,6 +65,15 @@ def _judge(role: Resource, stack: PolicyStack, _limits: Parameters) -> Iterable[
                 if own == "inlinePolicies"
                 else message("nothing lists its attached policies")
             )
+
+
+def _index_by_role(stack: PolicyStack, token: str, name: str) -> dict[Resource, list[Resource]]:
+    """Return the resources of a type by the roles that an input of theirs names."""
+    found: dict[Resource, list[Resource]] = defaultdict(list)
+    for resource in stack.of_type(token):
+        for role in dict.fromkeys(stack.view(Roles).find_named(resource, name)):
+            found[role].append(resource)
+    return found
 
 
 def _leaves_out(entries: PropertyValue, name: PropertyValue) -> bool:

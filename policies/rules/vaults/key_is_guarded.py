@@ -10,7 +10,7 @@ from policies.facts.guards import ROOT_MAY, find_exempt, find_guard, judge_exemp
 from policies.facts.iam_documents import read_statements
 from policies.facts.key_authority import OPEN, join_authorities
 from policies.facts.kms_keys import GRANT, KmsKeys
-from policies.facts.s3_access import IamIdentities
+from policies.facts.s3_access import IamIdentities, IamIdentity
 from policies.framework.controls import Control
 from policies.framework.messages import Message, message, unknown_value
 from policies.framework.property_values import Absent, Known, Unknown
@@ -62,13 +62,23 @@ def _judge_grants(key: Resource, stack: PolicyStack) -> Iterator[Message]:
 def _judge_identities(
     guards: set[Resource], authorities: frozenset[str] | None, stack: PolicyStack
 ) -> Iterator[Message]:
-    for identity in stack.view(IamIdentities).all:
+    for identity, actions in stack.view(_find_able):
         # What another account's identities are allowed counts if the key's policy lets that account.
         if identity.account and authorities is not None and not {identity.account, *OPEN} & authorities:
             continue
-        for action in ACTIONS:
-            if identity.resource not in guards and identity.allows_anywhere(action):
+        if identity.resource not in guards:
+            for action in actions:
                 yield message("{who} may do " + action, who=identity.resource)
+
+
+def _find_able(stack: PolicyStack) -> list[tuple[IamIdentity, list[LiteralString]]]:
+    """Return the identities that may do any of `ACTIONS` with some key, and which."""
+    able: list[tuple[IamIdentity, list[LiteralString]]] = []
+    for identity in stack.view(IamIdentities).all:
+        actions: list[LiteralString] = [action for action in ACTIONS if identity.allows_anywhere(action)]
+        if actions:
+            able.append((identity, actions))
+    return able
 
 
 def _find_keys(stack: PolicyStack) -> list[Resource]:

@@ -9,7 +9,7 @@ from policies.facts.buckets import arn_of, vaults
 from policies.facts.iam_documents import ROLE
 from policies.facts.kms_keys import KmsKeys
 from policies.facts.role_rights import RoleRights
-from policies.facts.s3_access import PUT, IamIdentities
+from policies.facts.s3_access import PUT, IamIdentities, IamIdentity
 from policies.framework.controls import Control
 from policies.framework.messages import Message, message, unknown_value
 from policies.framework.property_values import Absent, Known, Unknown
@@ -52,17 +52,28 @@ def _check_key(key: Resource) -> Iterator[Message]:
 
 def _check_users(vault: Resource, key: Resource, stack: PolicyStack) -> Iterator[Message]:
     arn = arn_of(vault)
-    for identity in stack.view(IamIdentities).all:
-        if identity.resource.type != ROLE:
-            continue
-        for action, needed in _USES:
-            if identity.unreadable or not identity.statements_allowing(action, arn):
-                continue
-            rights = RoleRights(identity.resource, stack)
+    for identity, action, needed in stack.view(_find_users):
+        if identity.statements_allowing(action, arn):
+            rights = stack.view(_find_rights, identity.resource)
             if not rights.unreadable and not rights.may_use(key, needed, vault):
                 yield message(
                     "{who} may use {vault} and not do " + needed, who=identity.resource, vault=vault
                 )
+
+
+def _find_users(stack: PolicyStack) -> list[tuple[IamIdentity, str, LiteralString]]:
+    """Return the roles that may use any bucket: for what, and what S3 does with the key for it."""
+    return [
+        (identity, action, needed)
+        for identity in stack.view(IamIdentities).all
+        if identity.resource.type == ROLE and not identity.unreadable
+        for action, needed in _USES
+        if identity.allows_anywhere(action)
+    ]
+
+
+def _find_rights(stack: PolicyStack, role: Resource) -> RoleRights:
+    return RoleRights(role, stack)
 
 
 RULE: Final = Rule(

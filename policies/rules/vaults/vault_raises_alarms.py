@@ -5,7 +5,7 @@ from typing import Final, LiteralString
 
 from pulumi_policy import Severity
 
-from policies.facts.alarms import AlarmRule, AlarmRules, Call, judge_topic
+from policies.facts.alarms import AlarmRules, Call, judge_topic
 from policies.facts.buckets import LOGGING, Buckets, vaults
 from policies.facts.failure_domain import FailureDomain
 from policies.facts.guards import ROOT_MAY, find_guard
@@ -73,18 +73,15 @@ def _judge(vault: Resource, stack: PolicyStack, limits: Parameters) -> Iterable[
             yield unknown_value(vault, "region")
             return
     yield from alarms.problems
-    here, globally = alarms.in_region(account, region), alarms.in_all_regions(account)
-    for rules, where, calls in (
-        (here, region, _calls_about(vault, stack)),
-        (globally, _GLOBAL, _calls_about_roles(account, stack)),
-    ):
-        for call in calls:
-            if not alarms.tell(rules, call, account, where):
-                yield message("no alarm tells of " + call.name)
-        yield from _judge_watch(rules, alarms, account, where)
-    yield from _judge_break_glass(account, stack, alarms)
-    topics = dict.fromkeys(topic for rule in (*here, *globally) for topic in rule.topics)
-    for topic in topics:
+    for call in _calls_about(vault, stack):
+        if not alarms.tell(call, account, region):
+            yield _not_told(call)
+    yield from stack.view(_judge_watch, account, region)
+    yield from stack.view(_judge_roles, account)
+    yield from stack.view(_judge_watch, account, _GLOBAL)
+    yield from stack.view(_judge_break_glass, account)
+    rules = (*alarms.in_region(account, region), *alarms.in_all_regions(account))
+    for topic in dict.fromkeys(topic for rule in rules for topic in rule.topics):
         yield from judge_topic(
             topic, stack, least=limits["minimum_endpoints"], root_may=limits[ROOT_MAY.name]
         )
@@ -108,6 +105,17 @@ def _calls_about(vault: Resource, stack: PolicyStack) -> Iterator[Call]:
         yield Call(name, "cloudtrail", {"name": "trail"})
 
 
+def _not_told(call: Call) -> Message:
+    return message("no alarm tells of " + call.name)
+
+
+def _judge_roles(stack: PolicyStack, account: str) -> tuple[Message, ...]:
+    """Return which calls about the roles of an account nobody is told of."""
+    alarms = stack.view(AlarmRules)
+    calls = _calls_about_roles(account, stack)
+    return tuple(_not_told(call) for call in calls if not alarms.tell(call, account, _GLOBAL))
+
+
 def _calls_about_roles(account: str, stack: PolicyStack) -> Iterator[Call]:
     bounding = set(stack.view(boundaries).values())
     for role in stack.of_type(ROLE):
@@ -128,22 +136,30 @@ def _calls_about_roles(account: str, stack: PolicyStack) -> Iterator[Call]:
                 )
 
 
-def _judge_watch(rules: list[AlarmRule], alarms: AlarmRules, account: str, region: str) -> Iterator[Message]:
-    """Yield what silences a rule, and no other rule tells: a rule that is off doesn't tell of it itself."""
-    for rule in rules:
-        others = [other for other in rules if other is not rule]
+def _judge_watch(stack: PolicyStack, account: str, region: str) -> tuple[Message, ...]:
+    """Return what silences a rule, and no other rule tells: a rule that is off doesn't tell of it itself."""
+    alarms = stack.view(AlarmRules)
+    problems: list[Message] = []
+    for rule in alarms.in_region(account, region):
         if not rule.topics:
-            yield message("{rule} tells no topic of this stack", rule=rule.resource)
+            problems.append(message("{rule} tells no topic of this stack", rule=rule.resource))
         calls = [
             *(Call(name, "events", {"name": rule.name}) for name in _RULE_CALLS),
             *(Call(name, "events", {"rule": rule.name}) for name in _TARGET_CALLS),
         ]
-        for call in calls:
-            if not alarms.tell(others, call, account, region):
-                yield message("no other alarm tells of " + call.name + " against {rule}", rule=rule.resource)
+        problems += [
+            message("no other alarm tells of " + call.name + " against {rule}", rule=rule.resource)
+            for call in calls
+            if not alarms.tell(call, account, region, but=rule)
+        ]
+    return tuple(problems)
 
 
-def _judge_break_glass(account: str, stack: PolicyStack, alarms: AlarmRules) -> Iterator[Message]:
+def _judge_break_glass(stack: PolicyStack, account: str) -> tuple[Message, ...]:
+    return tuple(_find_silent_break_glass(account, stack, stack.view(AlarmRules)))
+
+
+def _find_silent_break_glass(account: str, stack: PolicyStack, alarms: AlarmRules) -> Iterator[Message]:
     for component in stack.publishers("breakGlassArn"):
         match component.at("breakGlassArn"):
             case Known(str(arn)) if arn.split(":")[4:5] == [account]:
@@ -153,7 +169,7 @@ def _judge_break_glass(account: str, stack: PolicyStack, alarms: AlarmRules) -> 
                     yield message("{role} can be taken on in regions without an alarm", role=role)
                 call = Call("AssumeRole", "sts", {"roleArn": arn}, reads=True)
                 for region in regions:
-                    if role and not alarms.tell(alarms.in_region(account, region), call, account, region):
+                    if role and not alarms.tell(call, account, region):
                         yield message("{role} can be taken on in a region without an alarm", role=role)
             case Known():
                 pass

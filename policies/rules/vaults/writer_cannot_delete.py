@@ -41,10 +41,13 @@ def _judge(resource: Resource, stack: PolicyStack, _limits: Parameters) -> Itera
     identity = stack.view(IamIdentities).by_resource[resource]
     yield from identity.unreadable
     stack_vaults = vaults(stack)
-    for vault in stack_vaults:
-        yield from _check_marks(identity, vault, stack)
+    marking: list[LiteralString] = [action for action in _MARK_ACTIONS if identity.allows_anywhere(action)]
+    for vault, prefix in stack.view(_find_marked) if marking else ():
+        yield from _check_marks(identity, marking, vault, prefix)
     if not any(
-        identity.adds_backups(action, arn_of(vault)) for action in _WRITE_ACTIONS for vault in stack_vaults
+        identity.adds_backups(action, arn_of(vault))
+        for action in filter(identity.allows_anywhere, _WRITE_ACTIONS)
+        for vault in stack_vaults
     ):
         return
     destructive: list[LiteralString] = [
@@ -59,22 +62,29 @@ def _judge(resource: Resource, stack: PolicyStack, _limits: Parameters) -> Itera
             yield message("it adds to a vault and may also do " + action)
 
 
-def _check_marks(identity: IamIdentity, vault: Resource, stack: PolicyStack) -> Iterator[Message]:
-    """Yield a right to give objects a tag by which they expire, of somebody who doesn't write them."""
-    arn = arn_of(vault)
-    marked = {
-        str(rule.prefix.value)
+def _find_marked(stack: PolicyStack) -> list[tuple[Resource, str]]:
+    """Return each vault with each prefix under which objects with a tag expire."""
+    marked = (
+        (vault, str(rule.prefix.value))
+        for vault in vaults(stack)
         for _, rules in lifecycles_of(vault, stack)
         for rule in rules
         if rule.tags and not rule.is_off and isinstance(rule.prefix, Known)
-    }
-    for prefix in sorted(marked):
-        beneath = f"{arn}/{prefix}"
-        writes = any(reaches(one, beneath) for one in identity.statements_allowing(PUT, arn))
-        for action in _MARK_ACTIONS:
-            marks = any(reaches(one, beneath) for one in identity.statements_allowing(action, arn))
-            if marks and not writes:
-                yield message("it may do " + action + " where a tag lets {vault} expire it", vault=vault)
+    )
+    return sorted(set(marked), key=lambda pair: (pair[0].urn, pair[1]))
+
+
+def _check_marks(
+    identity: IamIdentity, actions: Iterable[LiteralString], vault: Resource, prefix: str
+) -> Iterator[Message]:
+    """Yield a right to give objects a tag by which they expire, of somebody who doesn't write them."""
+    arn = arn_of(vault)
+    beneath = f"{arn}/{prefix}"
+    writes = any(reaches(one, beneath) for one in identity.statements_allowing(PUT, arn))
+    for action in actions:
+        marks = any(reaches(one, beneath) for one in identity.statements_allowing(action, arn))
+        if marks and not writes:
+            yield message("it may do " + action + " where a tag lets {vault} expire it", vault=vault)
 
 
 RULE: Final = Rule(
