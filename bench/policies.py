@@ -34,6 +34,12 @@ SIZES: Final = (50, 500, 1_000)
 STACK: Final = "pulumi:pulumi:Stack"
 UNKNOWN: Final = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 KIND: Final = "4dabf18193072939515e22adb298388d"
+IN_PLACE_OF: Final = {
+    "pulumi-python:dynamic/bulwark:ApplicationRole": "neon:index/role:Role",
+    "pulumi:providers:pulumi-python": "pulumi:providers:neon",
+}
+"""Types whose provider is code of the program, with those that are declared in their place."""
+
 VENDORS: Final = ("aws", "neon", "pagerduty", "railway", "sentry", "uptimerobot", "vercel")
 
 
@@ -85,7 +91,7 @@ def _declare(recorded: Any, copy: int, resources: dict[tuple[int, str], Any]) ->
     def other(name: str) -> Any:
         return resources.get((copy, name))
 
-    name, kind = f"{recorded['name']}-{copy}", recorded["type"]
+    name, kind = f"{recorded['name']}-{copy}", IN_PLACE_OF.get(recorded["type"], recorded["type"])
     options = pulumi.ResourceOptions(
         parent=other(recorded.get("parent", "")),
         provider=other(recorded.get("provider", "")),
