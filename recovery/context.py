@@ -4,14 +4,16 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from core.failure import Failure
 from recovery.attestation import IssueToken, Trust
-from recovery.elsewhere.vault import ElsewhereVault
 from recovery.files.source import FileSource
 from recovery.store import StoreName
 from recovery.vault.vault import VaultClient
+
+if TYPE_CHECKING:
+    from recovery.elsewhere.vault import ElsewhereVault
 
 VaultName = Literal["primary", "replica", "elsewhere"]
 """`elsewhere`: the encrypted copies at another cloud (recovery/elsewhere)."""
@@ -92,8 +94,10 @@ class RecoveryContext:
         return require_vault(self.vaults, "primary")
 
     @property
-    def elsewhere(self) -> ElsewhereVault:
+    def elsewhere(self) -> "ElsewhereVault":
         """The vault elsewhere. Raises Failure if there is none."""
+        from recovery.elsewhere.vault import ElsewhereVault  # noqa: PLC0415 - most runs have none
+
         vault = self.vaults.get("elsewhere")
         if not isinstance(vault, ElsewhereVault):
             raise Failure(

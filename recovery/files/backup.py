@@ -234,6 +234,8 @@ class BackupRun:
 
     def _copy_one_by_one(self, objects: list[SourceObject], copied_bytes: int) -> Iterator[FileEntry]:
         """Copy objects without rclone; `copied_bytes` were copied before."""
+        if not objects:
+            return
         client = self._source.create_client()
 
         def copy_one(source_object: SourceObject) -> FileEntry | SourceFailure | None:

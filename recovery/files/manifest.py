@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from typing import ClassVar, Final, Literal
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
@@ -143,7 +144,9 @@ class FileEntry:
         return file_copy(store, self.bucket, self.key)
 
 
-_ENTRY: Final = TypeAdapter(FileEntry)
+@cache
+def _entry_model() -> TypeAdapter[FileEntry]:
+    return TypeAdapter(FileEntry)  # built when the first line is read by it
 
 
 @dataclass
@@ -222,7 +225,7 @@ def parse_line(line: bytes, key: str) -> FileEntry:
         Failure: the line is anything else.
     """
     try:
-        return _ENTRY.validate_json(line)
+        return _entry_model().validate_json(line)
     except ValidationError as error:
         raise Failure(
             f"The listing {key} has a line that is no object.",
