@@ -36,6 +36,7 @@ class Apis(NamedTuple):
     uptimerobot: Api
     sentry: Api
     pagerduty: Api
+    vercel: Api
 
 
 @contextmanager
@@ -51,6 +52,7 @@ def open_apis(addresses: ApiAddresses, tokens: Mapping[str, str]) -> Generator[A
         connect(addresses.api_url("uptimerobot"), uses_proxies=proxies) as to_uptimerobot,
         connect(f"{addresses.api_url('sentry').rstrip('/')}/0", uses_proxies=proxies) as to_sentry,
         connect(addresses.api_url("pagerduty"), uses_proxies=proxies) as to_pagerduty,
+        connect(addresses.api_url("vercel"), uses_proxies=proxies) as to_vercel,
     ):
 
         def api(vendor: str, client: httpx.Client, scope: str = "") -> Api:
@@ -61,6 +63,7 @@ def open_apis(addresses: ApiAddresses, tokens: Mapping[str, str]) -> Generator[A
             api("uptimerobot", to_uptimerobot),
             api("sentry", to_sentry, f"`organization` in {PROJECT}:errors"),
             api("pagerduty", to_pagerduty),
+            api("vercel", to_vercel),
         )
 
 

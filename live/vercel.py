@@ -10,7 +10,7 @@ from typing import Any, Final
 from pydantic import BaseModel, Field
 
 from core.failure import Failure
-from live.vendor_api import WritingApi
+from live.vendor_api import Api, WritingApi
 
 _MOST: Final = 50
 
@@ -56,11 +56,19 @@ class VercelDeployment(BaseModel):
 class VercelVariable(BaseModel):
     """An environment variable of a project, without its value."""
 
+    id: str = ""
     key: str
     type: str
     """`sensitive`: nobody can read it again; `encrypted` and `plain`: every member can."""
 
     targets: str | list[str] = Field(default_factory=list[str], alias="target")
+    branch: str | None = Field(default=None, alias="gitBranch")
+    """The one branch whose previews get it; None: all."""
+
+    @property
+    def environments(self) -> set[str]:
+        """Which deployments get it: production, preview, development."""
+        return {self.targets} if isinstance(self.targets, str) else set(self.targets)
 
 
 class _Variables(BaseModel):
@@ -94,7 +102,7 @@ def list_deployments(api: WritingApi, project: str, team: str | None) -> list[Ve
     return sorted(listed, key=lambda deployment: deployment.created_ms, reverse=True)
 
 
-def list_variables(api: WritingApi, project: str, team: str | None) -> list[VercelVariable]:
+def list_variables(api: Api, project: str, team: str | None) -> list[VercelVariable]:
     """Return the environment variables of a project. Raises Failure."""
     found = api.get(_Variables, f"/v10/projects/{project}/env", **_of(team))
     return found.variables if found else []

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final
 
-from cli.adoption import aws, neon, pagerduty, sentry, uptimerobot
+from cli.adoption import aws, neon, pagerduty, sentry, uptimerobot, vercel
 from cli.adoption.finding import Finding, ResourceKind, Vendors, find_existing
 from core.failure import Failure
 from engine.stack_target import StackTarget
@@ -19,6 +19,7 @@ KINDS: Final[Mapping[str, Sequence[ResourceKind]]] = {
     "UptimeRobot": uptimerobot.KINDS,
     "Sentry": sentry.KINDS,
     "PagerDuty": pagerduty.KINDS,
+    "Vercel": vercel.KINDS,
 }
 """Vendor -> what of it is searched for. What is not in it is a setting of something that is."""
 

@@ -41,6 +41,7 @@ KINDS: Final = {
         "integrationPagerduty",
     ),
     "pagerduty": ("schedule", "escalationPolicy", "service", "serviceIntegration"),
+    "vercel": (VARIABLE,),
 }
 AGAIN: Final = "  Next: `./bulwark adopt`, then `./bulwark up` again; it goes on from there.\n"
 TIME_OUT: Final = 0
@@ -106,7 +107,7 @@ def let_others_work(home: TwinHome) -> None:
 def count_objects(home: TwinHome) -> Counter[str]:
     """Return how many there are of each kind that the stack declares."""
     counts: Counter[str] = Counter()
-    for model in (Neon(home), UptimeRobot(home), Sentry(home), PagerDutyAccount(home)):
+    for model in (Neon(home), UptimeRobot(home), Sentry(home), PagerDutyAccount(home), Vercel(home)):
         kinds = KINDS[model.vendor]
         with closing(model.store):
             counts.update({f"{model.vendor} {kind}": len(model.list_objects(kind)) for kind in kinds})
@@ -196,11 +197,6 @@ def find_everything_again(installation: Installation, counts: Counter[str]) -> N
     for project in ("bulwark", "bulwark-administrator"):
         (home.state / ".pulumi" / "stacks" / project / "local.json").unlink()
     adopt(installation)
-    # Variables at Vercel are not searched for: `up` would name each, with its id, to delete or to adopt.
-    vercel = Vercel(home)
-    with closing(vercel.store):
-        for identifier in vercel.list_objects(VARIABLE):
-            vercel.delete(VARIABLE, identifier)
     done = installation.bulwark("up", "--json", timeout_seconds=600)
     assert done.code == 0, done.text[-3_000:]
     assert not {"replace", "delete", "create-replacement", "delete-replaced"} & set(done.json["changes"])

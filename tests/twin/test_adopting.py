@@ -42,6 +42,7 @@ from twin.sentry.model import Sentry
 from twin.uptimerobot.model import UptimeRobot
 from twin.vendor import faults
 from twin.vendor.faults import Fault
+from twin.vercel.model import VARIABLE, Vercel
 
 pytestmark = pytest.mark.shares("adopting")
 
@@ -107,10 +108,11 @@ class Account:
     robot: UptimeRobot = field(init=False)
     sentry: Sentry = field(init=False)
     pagerduty: PagerDutyAccount = field(init=False)
+    vercel: Vercel = field(init=False)
 
     def __post_init__(self) -> None:
         self.neon, self.robot, self.sentry = Neon(self.home), UptimeRobot(self.home), Sentry(self.home)
-        self.pagerduty = PagerDutyAccount(self.home)
+        self.pagerduty, self.vercel = PagerDutyAccount(self.home), Vercel(self.home)
 
     def search(
         self,
@@ -185,6 +187,10 @@ class Account:
             Url="https://token.actions.githubusercontent.com", ClientIDList=[audience]
         )
 
+    def clear_variables(self) -> None:
+        for identifier in self.vercel.list_objects(VARIABLE):
+            self.vercel.delete(VARIABLE, identifier)
+
     def clear(self) -> None:
         """Remove everything at UptimeRobot, Sentry and AWS. Neon's projects, which take seconds, stay."""
         for kind in ("monitor", "integration", "psp"):
@@ -196,6 +202,7 @@ class Account:
         for kind in ("service", "escalationPolicy", "user"):
             for identifier in self.pagerduty.list_objects(kind):
                 self.pagerduty.delete(kind, identifier)
+        self.clear_variables()
         for model in (self.neon, self.robot, self.sentry, self.pagerduty):
             faults.cancel(model.store, model.vendor)
         s3 = self.aws.client("s3", "eu-west-1")
@@ -251,7 +258,7 @@ def test_every_type_that_is_declared_is_searched_for_or_written_over() -> None:
     assert {one.partition(":")[2].partition(":")[0] for one in types - sought} == {
         *WRITTEN_OVER,
         "index/variableCollection",  # Railway overwrites a variable without a word
-        "index/projectEnvironmentVariable",  # Vercel refuses it, and its provider names the id to adopt
+        "dynamic/bulwark",  # the application's role, which its creation takes over
     }
 
 
@@ -282,6 +289,37 @@ def test_a_service_at_pagerduty_is_found_with_its_policy_and_the_keys_of_that_se
         "oncall-oncall-service": services["platform-oncall"],
         "oncall-oncall-sentry": f"{services['platform-oncall']}.{keys['platform-oncall']}",
     }
+
+
+def test_a_variable_at_vercel_is_found_where_the_declared_one_would_meet_it(account: Account) -> None:
+    [host] = [name for name in SOUGHT if name.endswith("vite-sentry-dsn")]
+    [declared] = [one["inputs"] for one in DECLARED if one["urn"].endswith(f"::{host}")]
+    project, team = declared["projectId"], declared["teamId"]
+    account.vercel.add_project(project, team, name="frontend", port=None)
+
+    def make(targets: list[str], **changes: Any) -> str:
+        wanted = {"projectId": project, "key": declared["key"], "value": "by hand", "sensitive": True}
+        made, _ = account.vercel.create(VARIABLE, {**wanted, "targets": targets, **changes})
+        return made
+
+    make(["preview"])
+    make(["production"], gitBranch="release")
+    assert finding_of(account.search(), host).status == "missing"
+    own = make(["production"])
+    result = account.search()
+    assert found_ids(result)[host] == ("adopt", f"{team}/{project}/{own}")
+    assert finding_of(account.search(adopt={host: f"{team}/{project}/{own}"}), host).status == "set"
+    assert finding_of(account.search(known={host: own}), host).status == "managed"
+    account.vercel.delete(VARIABLE, own)
+    readable = make(["production"], sensitive=False)
+    unfit = finding_of(account.search(), host)
+    assert (unfit.status, unfit.id) == ("unfit", readable)
+    assert "its sensitive is False, and True is declared" in unfit.note
+    account.vercel.delete(VARIABLE, readable)
+    make(["production", "development"], sensitive=False)
+    unfit = finding_of(account.search(declare(**{host.replace("-", "_"): {"sensitive": False}})), host)
+    assert unfit.status == "unfit"
+    assert "it is for development as well" in unfit.note
 
 
 def test_existing_resources_are_found_by_name_with_the_setting_that_uses_them(
@@ -352,8 +390,8 @@ def test_the_vendors_apis_are_called_at_the_addresses_that_their_providers_use(
 
 
 def test_existing_roles_are_adopted_with_their_project(account: Account, project: str) -> None:
-    other = declare(database_role_application={"name": "neondb_owner"})
-    assert finding_of(account.search(other), "database-role-application").status == "missing"
+    other = declare(database_role_owner={"name": "neondb_owner"})
+    assert finding_of(account.search(other), "database-role-owner").status == "missing"
     where = {"projectId": project, "branchId": account.neon.find_default_branch(project)}
     role, _ = account.neon.create("role", {**where, "name": "platform_backup"})
     assert finding_of(account.search(), "database-role-backup").status == "found"
@@ -548,7 +586,7 @@ def test_lists_of_an_account_are_read_to_their_last_page(account: Account, proje
         pytest.param("", "There is no key for {vendor}: {variable} is not set.", id="none"),
         pytest.param(
             "planted-key",
-            "{vendor} does not accept the key: The API key is not valid (HTTP 401).",
+            "{vendor} does not accept the key: ",
             id="wrong",
         ),
         pytest.param("plänted", "The key for {vendor} has letters that no key has.", id="torn"),
@@ -566,6 +604,7 @@ def test_a_bad_api_key_is_named_with_the_variable_to_set_and_the_other_vendors_a
             "UptimeRobot": "UPTIMEROBOT_API_KEY",
             "Sentry": "SENTRY_AUTH_TOKEN",
             "PagerDuty": "PAGERDUTY_TOKEN",
+            "Vercel": "VERCEL_API_TOKEN",
         }.items(),
         map(str, result.failures),
         strict=True,
@@ -579,6 +618,7 @@ def test_a_bad_api_key_is_named_with_the_variable_to_set_and_the_other_vendors_a
         "UptimeRobot",
         "Sentry",
         "PagerDuty",
+        "Vercel",
     }
     assert ("AWS", "unknown") not in by_vendor
     assert statuses(result)["backups-vault-bucket"] == "found"
@@ -711,5 +751,5 @@ def find(kinds: Any, api: Api, aws_endpoint: str = "") -> Any:
         find_key=lambda: AccessKey("k", "planted-secret"),
         find_replica_key=lambda: AccessKey("k", "planted-secret"),
     )
-    vendors = Vendors(TARGET.settings, Apis(api, api, api, api), access, DeclaredStack(DECLARED), {})
+    vendors = Vendors(TARGET.settings, Apis(api, api, api, api, api), access, DeclaredStack(DECLARED), {})
     return find_existing("vendor", kinds, vendors, states=DeclaredStack([]), present={})
