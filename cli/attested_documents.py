@@ -4,7 +4,10 @@ Documents that one job attests and another stores, because the role that reads b
 `verify` and `disown` print them with --json, `drill` and `ready` write them into files; --add stores them.
 """
 
+import errno
 import hashlib
+import os
+import tempfile
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -37,6 +40,19 @@ class _Printed(BaseModel):
     """The part of a command's --json output that another run stores."""
 
     documents: Annotated[tuple[AttestedDocument, ...], Field(max_length=100_000)]
+
+
+def require_writable(evidence: Path) -> None:
+    """Raise Failure where no such file can be made: what takes long would be lost."""
+    try:
+        if evidence.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        with tempfile.TemporaryFile(dir=evidence.parent):
+            pass
+    except OSError as error:
+        raise Failure(
+            f"{evidence} can't be written: {error.strerror}.", "name another file; nothing was done."
+        ) from None
 
 
 def write_attested(file: Path, document: bytes, issue_token: IssueToken | None) -> None:

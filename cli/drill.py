@@ -1,9 +1,6 @@
 """`./bulwark drill`: recovers into a throw-away environment, measures, verifies, and removes it again."""
 
-import errno
-import os
 import sys
-import tempfile
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
@@ -16,7 +13,7 @@ from cyclopts import Parameter
 from rich.console import Console
 from rich.table import Table
 
-from cli.attested_documents import write_attested
+from cli.attested_documents import require_writable, write_attested
 from cli.backup import backup
 from cli.credential_report import print_stolen_credentials
 from cli.drill_session import DrilledStore, DrillSession, drill_identity
@@ -193,7 +190,7 @@ def drill(
     if scenario in _STARTING and not clean:
         require_isolation(find_isolation(), unsandboxed=unsandboxed)
     if evidence:
-        _require_writable(evidence)
+        require_writable(evidence)
     console = PrintableConsole(stderr=True)
     source = find_source(stack, on_twin=on_twin, recovery=recovery)
     if scenario == "service":
@@ -381,19 +378,6 @@ def _check_request(request: DrillRequest) -> None:
         raise Failure(
             f"--at {request.at:%Y-%m-%d %H:%M:%S} UTC is in the future.", "name a moment before now."
         )
-
-
-def _require_writable(evidence: Path) -> None:
-    """Raise Failure where no such file can be made: after the drill its evidence would be lost."""
-    try:
-        if evidence.is_dir():
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-        with tempfile.TemporaryFile(dir=evidence.parent):
-            pass
-    except OSError as error:
-        raise Failure(
-            f"{evidence} can't be written: {error.strerror}.", "name another file; nothing was done."
-        ) from None
 
 
 def _as_utc(at: datetime | None) -> datetime | None:

@@ -85,6 +85,7 @@ def ready(
         something could not be looked at. With --add, --history, --report and --list 0.
     """
     from cli import readiness_reports  # noqa: PLC0415 - the checks import an HTTP client and a validator
+    from cli.attested_documents import require_writable  # noqa: PLC0415
     from readiness import terminal  # noqa: PLC0415
     from readiness.checks import CHECKS  # noqa: PLC0415
     from readiness.scoring import EXIT_CODES  # noqa: PLC0415
@@ -100,6 +101,8 @@ def ready(
         return 0
     if evidence and only:
         raise Failure("A report of some checks alone is no evidence.", "leave out --only.")
+    if evidence:
+        require_writable(evidence)
     if add or report:
         kept = (
             readiness_reports.add(target, add) if add else readiness_reports.find_report(target, report or "")

@@ -1,5 +1,6 @@
 """`./bulwark ready` as a user types it, on a deployed stack whose platform has one fault."""
 
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -59,7 +60,12 @@ def test_a_whole_report_is_kept_and_shows_what_moved(fast_twin: FastTwin, tmp_pa
     assert added.code == 0, added.text
     assert list_kept()[0] == third.json["id"]
     assert "is in the vault already" in fast_twin.bulwark("ready", "--add", str(file)).err
-    file.with_name(f"{file.name}.attestation").unlink()
+    passed = [one.json["looked_at"] for one in (first, third) if one.json["verdict"] == "ready"]
+    gate = fast_twin.bulwark("drills", "--for-policies").json["readiness"]
+    assert gate["since"]
+    assert gate["passed"] == (max(map(datetime.fromisoformat, passed)).isoformat() if passed else None)
+    newest = fast_twin.bulwark("status", "--json").json["readiness"]["found"]["newest"]
+    assert (newest["id"], newest["verdict"]) == (third.json["id"], third.json["verdict"])
     shown = fast_twin.bulwark("ready", "--report", second.json["id"], "--json").json
     assert shown["checks"] == second.json["checks"]
     assert shown["trend"]["reports"][0]["id"] == first.json["id"]
