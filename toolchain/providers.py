@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from collections.abc import Collection
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -28,6 +29,9 @@ _BRIDGED = (
     ("vercel", "vercel", "5.10.0"),
 )
 """(namespace, name, version) of each provider. The SDKs in sdks/ and Pulumi.yaml have the same versions."""
+
+VENDORS: Final = tuple(name for _, name, _ in _BRIDGED)
+"""Those whose providers the bridge runs. PagerDuty's plugin is its own."""
 
 _REGISTRY: Final = "dynamic_tf_plugins/registry.opentofu.org"
 """Where the bridge keeps providers (pulumi-terraform-bridge, dynamic/run): it runs what it finds there."""
@@ -65,15 +69,19 @@ RELEASES: Final = (CLI, *PLUGINS)
 """Everything that is locked."""
 
 
-def bridge_path(home: Path) -> Path:
-    """Return the path in a PULUMI_HOME of the plugin that runs Terraform providers."""
-    name, version = BRIDGE
+def plugin_path(home: Path, name: str, version: str) -> Path:
+    """Return the path of a plugin in a PULUMI_HOME."""
     return home / "plugins" / f"resource-{name}-v{version}" / f"pulumi-resource-{name}"
 
 
-def find_providers() -> Path:
+def bridge_path(home: Path) -> Path:
+    """Return the path in a PULUMI_HOME of the plugin that runs Terraform providers."""
+    return plugin_path(home, *BRIDGE)
+
+
+def find_providers(vendors: Collection[str] = VENDORS) -> Path:
     """
-    Return a PULUMI_HOME with the plugins of the bridged vendors, in the versions of the generated SDKs.
+    Return a PULUMI_HOME with the plugins of these vendors, in the versions of the SDKs.
 
     It is the one that `BULWARK_PROVIDERS` names, the user's own, or the checked one in the cache.
 
@@ -81,19 +89,19 @@ def find_providers() -> Path:
         Failure: the plugins are not on this machine and can't be installed.
     """
     if named := os.environ.get(VARIABLE):
-        if is_complete(Path(named)):
+        if is_complete(Path(named), vendors):
             return Path(named)
         raise Failure(
-            f"{VARIABLE} names {named}, which lacks some of the providers: {_list_providers()}.",
+            f"{VARIABLE} names {named}, which lacks some of the providers: {_list_providers(vendors)}.",
             f"name a PULUMI_HOME that has them, or unset {VARIABLE}.",
         )
-    if is_complete(own_home()):
+    if is_complete(own_home(), vendors):
         return own_home()
     try:
         return ensure_plugins()
     except Failure as failure:
         raise Failure(
-            f"The vendors' own providers ({_list_providers()}) can't be had.",
+            f"The vendors' own providers ({_list_providers(vendors)}) can't be had.",
             f"set {VARIABLE} to a PULUMI_HOME that has them; the twin's stand-ins need none of it.",
             str(failure).removeprefix("bulwark: "),
         ) from failure
@@ -168,13 +176,20 @@ def _tell(note: str) -> None:
     print_progress(note)
 
 
-def is_complete(home: Path) -> bool:
-    registry = home / _REGISTRY
-    return bridge_path(home).exists() and all(
-        any((registry / namespace / name / version).glob(f"*/terraform-provider-{name}*"))
-        for namespace, name, version in _BRIDGED
+def is_complete(home: Path, vendors: Collection[str] = VENDORS) -> bool:
+    """Return whether a PULUMI_HOME has the plugins of these vendors."""
+    registry, bridged = home / _REGISTRY, [one for one in _BRIDGED if one[1] in vendors]
+    return (
+        (not bridged or bridge_path(home).exists())
+        and ("pagerduty" not in vendors or plugin_path(home, *PAGERDUTY).exists())
+        and all(
+            any((registry / namespace / name / version).glob(f"*/terraform-provider-{name}*"))
+            for namespace, name, version in bridged
+        )
     )
 
 
-def _list_providers() -> str:
-    return ", ".join(f"{namespace}/{name} {version}" for namespace, name, version in _BRIDGED)
+def _list_providers(vendors: Collection[str]) -> str:
+    own = [f"pulumi/pagerduty {PAGERDUTY[1]}"] if "pagerduty" in vendors else []
+    bridged = (f"{namespace}/{name} {version}" for namespace, name, version in _BRIDGED if name in vendors)
+    return ", ".join([*bridged, *own])

@@ -15,7 +15,7 @@ from installations import Installation, make_installation, remove
 from plain_pulumi import find_language_host
 
 from core.failure import Failure
-from toolchain.providers import VARIABLE, find_providers
+from toolchain.providers import VARIABLE, VENDORS, find_providers
 
 REQUIRE_VARIABLE = "BULWARK_REQUIRE_PROVIDERS"
 
@@ -32,13 +32,48 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     return report
 
 
-@pytest.fixture(scope="session")
-def real_plugins() -> Path:
-    """Give a PULUMI_HOME with the vendors' own providers."""
+def _find(*vendors: str) -> Path:
+    """Return a PULUMI_HOME with the providers of these vendors, or skip the test that needs them."""
     try:
-        return find_providers()
+        return find_providers(vendors)
     except Failure as failure:
         pytest.skip(f"NOT TESTED against the vendors' own providers: {failure}")
+
+
+@pytest.fixture(scope="session")
+def real_plugins() -> Path:
+    """Give a PULUMI_HOME with the providers that production needs."""
+    return _find(*VENDORS)
+
+
+@pytest.fixture(scope="session")
+def real_neon() -> Path:
+    return _find("neon")
+
+
+@pytest.fixture(scope="session")
+def real_uptimerobot() -> Path:
+    return _find("uptimerobot")
+
+
+@pytest.fixture(scope="session")
+def real_sentry() -> Path:
+    return _find("sentry")
+
+
+@pytest.fixture(scope="session")
+def real_railway() -> Path:
+    return _find("railway")
+
+
+@pytest.fixture(scope="session")
+def real_vercel() -> Path:
+    return _find("vercel")
+
+
+@pytest.fixture(scope="session")
+def real_pagerduty() -> Path:
+    return _find("pagerduty")
 
 
 @pytest.fixture(scope="session")

@@ -111,6 +111,18 @@ class Plugin:
             return CheckResult(sent, (_error_details(refused),))
         return PlannedChange(_top_level_inputs(diff.diffs), _top_level_inputs(diff.replaces))
 
+    def find_perpetual_change(self, kind: str, inputs: Properties) -> bool:
+        """Create a resource, and tell whether the next run with the same inputs would change it."""
+        return self.has_perpetual_change(kind, self.create(kind, inputs), inputs)
+
+    def has_perpetual_change(self, kind: str, existing: PluginResource, inputs: Properties) -> bool:
+        """Tell whether a run with the inputs that a resource was made with would change it."""
+        found = self.read(kind, existing)
+        assert found, f"{kind} {existing.id} is gone"
+        plan = self.plan(kind, found, inputs)
+        assert isinstance(plan, PlannedChange), plan
+        return bool(plan.changes or plan.replaces)
+
     def read(self, kind: str, existing: PluginResource) -> PluginResource | None:
         """Read a resource again; return None if it is gone."""
         response = self._stub.Read(
@@ -149,12 +161,13 @@ def running_plugin(
             port = int(process.stdout.readline())
             with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
                 stub = provider_pb2_grpc.ResourceProviderStub(channel)
-                value = provider_pb2.ParameterizeRequest.ParametersValue(
-                    name=vendor,
-                    version=schema["version"],
-                    value=base64.b64decode(schema["parameterization"]["parameter"]),
-                )
-                stub.Parameterize(provider_pb2.ParameterizeRequest(value=value))
+                if "parameterization" in schema:
+                    value = provider_pb2.ParameterizeRequest.ParametersValue(
+                        name=vendor,
+                        version=schema["version"],
+                        value=base64.b64decode(schema["parameterization"]["parameter"]),
+                    )
+                    stub.Parameterize(provider_pb2.ParameterizeRequest(value=value))
                 stub.Configure(provider_pb2.ConfigureRequest(args=to_wire(configuration)))
                 yield Plugin(vendor, stub)
         finally:

@@ -10,7 +10,8 @@ from input_variations import variations
 from plugin_driver import CheckResult, PlannedChange, Plugin, PluginResource, running_plugin
 from vendor_process import Twin, fresh_home, running_twin
 
-from toolchain.providers import bridge_path
+from toolchain.providers import PAGERDUTY, bridge_path, plugin_path
+from twin.host.home import TwinHome
 from twin.plugin_install import vendor_environment
 from twin.provider.schema import ListOf, ObjectSchema, load_package
 from twin.provider.values import Properties
@@ -21,6 +22,9 @@ _CREDENTIALS = {
     "neon": ("apiKey", "NEON_API_KEY"),
     "uptimerobot": ("apiKey", "UPTIMEROBOT_API_KEY"),
     "sentry": ("token", "SENTRY_AUTH_TOKEN"),
+    "railway": ("token", "RAILWAY_TOKEN"),
+    "vercel": ("apiToken", "VERCEL_API_TOKEN"),
+    "pagerduty": ("token", "PAGERDUTY_TOKEN"),
 }
 
 PairedValues = tuple[Mapping[str, str], Mapping[str, str]]
@@ -102,22 +106,35 @@ class PairedResource:
 
 
 @contextmanager
-def running_pair(vendor: str, pulumi_home: Path, folder: Path) -> Generator[ProviderPair]:
-    """Run the real provider and the stand-in, each with a twin of its own."""
-    setting, secret = _CREDENTIALS[vendor]
-    home = fresh_home(folder / "stand-in")
-    stand_in = [sys.executable, "-P", "-m", "twin.bridge_plugin"]
+def running_pair(
+    vendor: str, pulumi_home: Path, folder: Path, *, prepare: Callable[[TwinHome], None] = lambda _: None
+) -> Generator[ProviderPair]:
+    """Run the real provider and the stand-in, each with a twin of its own, which `prepare` fills."""
     with (
-        running_provider(vendor, pulumi_home, folder / "real") as (_, real),
-        running_plugin(
-            vendor,
-            stand_in,
-            {setting: home.secret(secret)},
-            BULWARK_TWIN=str(home.root),
-            PYTHONPATH=str(Path(__file__).parents[2]),
-        ) as standing,
+        running_provider(vendor, pulumi_home, folder / "real") as (twin, real),
+        running_stand_in(vendor, folder / "stand-in", prepare=prepare) as standing,
     ):
+        prepare(twin.home)
         yield ProviderPair(vendor, real, standing)
+
+
+@contextmanager
+def running_stand_in(
+    vendor: str, folder: Path, *, prepare: Callable[[TwinHome], None] = lambda _: None
+) -> Generator[Plugin]:
+    """Run a vendor's stand-in alone, with a twin of its own."""
+    setting, secret = _CREDENTIALS[vendor]
+    home = fresh_home(folder)
+    prepare(home)
+    module = "twin.pagerduty_plugin" if vendor == "pagerduty" else "twin.bridge_plugin"
+    with running_plugin(
+        vendor,
+        [sys.executable, "-P", "-m", module],
+        {setting: home.secret(secret)},
+        BULWARK_TWIN=str(home.root),
+        PYTHONPATH=str(Path(__file__).parents[2]),
+    ) as plugin:
+        yield plugin
 
 
 @contextmanager
@@ -135,10 +152,13 @@ def running_provider(
         if fault:
             faults.plan(twin.store, vendor, fault)
         key = twin.home.secret(secret) if credential is None else credential
+        # PagerDuty's provider takes its API's address as an input, and no program of this project sets it.
+        own = {"apiUrlOverride": f"{twin.url}/pagerduty"} if vendor == "pagerduty" else {}
+        program = plugin_path(pulumi_home, *PAGERDUTY) if own else bridge_path(pulumi_home)
         with running_plugin(
             vendor,
-            [bridge_path(pulumi_home)],
-            {setting: key},
+            [program],
+            {setting: key, **own},
             PULUMI_HOME=str(pulumi_home),
             **vendor_environment(twin.home),
         ) as real:

@@ -5,8 +5,11 @@ from pathlib import Path
 
 import pytest
 import test_neon_twin
+import test_pagerduty_twin
+import test_railway_twin
 import test_sentry_twin
 import test_uptimerobot_twin
+import test_vercel_twin
 from installations import CHECKOUT
 
 _TABLE = (CHECKOUT / "docs" / "twin-differences.md").read_text().splitlines()
@@ -17,6 +20,9 @@ EXPECTED = {
     "Neon": test_neon_twin.DIFFERENCES,
     "UptimeRobot": test_uptimerobot_twin.DIFFERENCES,
     "Sentry": test_sentry_twin.DIFFERENCES,
+    "Railway": test_railway_twin.DIFFERENCES,
+    "Vercel": test_vercel_twin.DIFFERENCES,
+    "PagerDuty": test_pagerduty_twin.DIFFERENCES,
 }
 
 

@@ -85,9 +85,9 @@ def test_a_busy_neon_is_asked_again_and_a_project_left_behind_is_reported(
 
 
 @pytest.fixture(scope="module")
-def provider_on_twin(real_plugins: Path) -> Iterator[tuple[Twin, Plugin]]:
+def provider_on_twin(real_neon: Path) -> Iterator[tuple[Twin, Plugin]]:
     # Where an unprivileged PostgreSQL can reach it.
-    with reachable_home() as home, running_provider("neon", real_plugins, home.root) as door:
+    with reachable_home() as home, running_provider("neon", real_neon, home.root) as door:
         yield door
         account = Neon(door[0].home)
         for _, cluster in account.list_clusters():
@@ -153,18 +153,18 @@ def test_a_role_that_somebody_deleted_is_gone_on_refresh(
 
 
 def test_an_api_key_that_neon_does_not_accept_is_named_and_nothing_is_created(
-    real_plugins: Path, tmp_path: Path
+    real_neon: Path, tmp_path: Path
 ) -> None:
-    with running_provider("neon", real_plugins, tmp_path, credential="wrong") as (twin, provider):
+    with running_provider("neon", real_neon, tmp_path, credential="wrong") as (twin, provider):
         refused = refusal(lambda: provider.create("project", PROJECT), "project")
         assert "(HTTP 401)" in refused.reason
         assert "NEON_API_KEY" in refused.next_step
         assert twin.store.list("neon", "project") == {}
 
 
-def test_a_missing_api_key_is_reported_before_any_request(real_plugins: Path, tmp_path: Path) -> None:
+def test_a_missing_api_key_is_reported_before_any_request(real_neon: Path, tmp_path: Path) -> None:
     def configured() -> None:
-        with running_provider("neon", real_plugins, tmp_path, credential="") as (_, provider):
+        with running_provider("neon", real_neon, tmp_path, credential="") as (_, provider):
             provider.create("project", PROJECT)
 
     assert "NEON_API_KEY" in refusal(configured, "project").next_step

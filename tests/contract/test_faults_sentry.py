@@ -33,9 +33,9 @@ DETECTORS = "/api/0/organizations/example/projects/backend/detectors/"
 
 @pytest.fixture(scope="module")
 def provider_on_twin(
-    real_plugins: Path, tmp_path_factory: pytest.TempPathFactory
+    real_sentry: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Twin, Plugin]]:
-    with running_provider("sentry", real_plugins, tmp_path_factory.mktemp("sentry")) as (twin, sentry):
+    with running_provider("sentry", real_sentry, tmp_path_factory.mktemp("sentry")) as (twin, sentry):
         sentry.create("team", {**ORGANIZATION, "name": "t", "slug": "t"})
         sentry.create("project", {**ORGANIZATION, "name": "backend", "slug": "backend", "teams": ["t"]})
         yield twin, sentry
@@ -156,7 +156,7 @@ def test_a_resource_deleted_at_sentry_is_gone_on_refresh_or_fails_the_refresh(
     ids=["wrong token", "no token", "no health", "health refused"],
 )
 def test_a_provider_that_cannot_read_sentrys_health_refuses_the_preview(
-    real_plugins: Path,
+    real_sentry: Path,
     tmp_path: Path,
     *,
     credential: str | None,
@@ -165,7 +165,7 @@ def test_a_provider_that_cannot_read_sentrys_health_refuses_the_preview(
     next_step: str,
 ) -> None:
     def configured() -> None:
-        with running_provider("sentry", real_plugins, tmp_path, credential=credential, fault=fault):
+        with running_provider("sentry", real_sentry, tmp_path, credential=credential, fault=fault):
             pass
 
     message = failure(configured)

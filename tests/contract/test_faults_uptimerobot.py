@@ -33,9 +33,9 @@ PATIENCE_SECONDS = 30
 
 @pytest.fixture(scope="module")
 def provider_on_twin(
-    real_plugins: Path, tmp_path_factory: pytest.TempPathFactory
+    real_uptimerobot: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Twin, Plugin]]:
-    with running_provider("uptimerobot", real_plugins, tmp_path_factory.mktemp("uptimerobot")) as door:
+    with running_provider("uptimerobot", real_uptimerobot, tmp_path_factory.mktemp("uptimerobot")) as door:
         yield door
 
 
@@ -165,17 +165,17 @@ def test_an_integration_deleted_at_uptimerobot_is_gone_on_refresh(twin: Twin, ro
     robot.delete("integration", resource)
 
 
-def test_a_wrong_api_key_creates_nothing(real_plugins: Path, tmp_path: Path) -> None:
-    with running_provider("uptimerobot", real_plugins, tmp_path, credential="wrong") as (twin, robot):
+def test_a_wrong_api_key_creates_nothing(real_uptimerobot: Path, tmp_path: Path) -> None:
+    with running_provider("uptimerobot", real_uptimerobot, tmp_path, credential="wrong") as (twin, robot):
         message = failure(lambda: robot.create("integration", HOOK))
         assert "status 401: The API key is not valid." in message
         assert "UPTIMEROBOT_API_KEY" in explain_refusal("uptimerobot", "integration", message).next_step
         assert count_existing(twin, "integration") == 0
 
 
-def test_a_missing_api_key_is_reported_before_any_request(real_plugins: Path, tmp_path: Path) -> None:
+def test_a_missing_api_key_is_reported_before_any_request(real_uptimerobot: Path, tmp_path: Path) -> None:
     def configured() -> None:
-        with running_provider("uptimerobot", real_plugins, tmp_path, credential=""):
+        with running_provider("uptimerobot", real_uptimerobot, tmp_path, credential=""):
             pass
 
     message = failure(configured)

@@ -63,9 +63,9 @@ DIFFERENCES: dict[str, set[str]] = {}
 
 
 @pytest.fixture(scope="module")
-def pair(real_plugins: Path) -> Iterator[ProviderPair]:
+def pair(real_neon: Path) -> Iterator[ProviderPair]:
     # Where an unprivileged PostgreSQL can reach it.
-    with reachable_home() as home, running_pair("neon", real_plugins, home.root) as pair:
+    with reachable_home() as home, running_pair("neon", real_neon, home.root) as pair:
         yield pair
         for side in ("real", "stand-in"):
             neon = Neon(TwinHome(home.root / side / "twin"))

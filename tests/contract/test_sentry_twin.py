@@ -180,8 +180,8 @@ DIFFERENCES = {
 
 
 @pytest.fixture(scope="module")
-def pair(real_plugins: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProviderPair]:
-    with running_pair("sentry", real_plugins, tmp_path_factory.mktemp("sentry")) as pair:
+def pair(real_sentry: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProviderPair]:
+    with running_pair("sentry", real_sentry, tmp_path_factory.mktemp("sentry")) as pair:
         yield pair
 
 

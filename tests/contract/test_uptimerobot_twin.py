@@ -121,8 +121,8 @@ DIFFERENCES = {
 
 
 @pytest.fixture(scope="module")
-def pair(real_plugins: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProviderPair]:
-    with running_pair("uptimerobot", real_plugins, tmp_path_factory.mktemp("uptimerobot")) as pair:
+def pair(real_uptimerobot: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProviderPair]:
+    with running_pair("uptimerobot", real_uptimerobot, tmp_path_factory.mktemp("uptimerobot")) as pair:
         yield pair
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from core.failure import Failure
-from toolchain.providers import VARIABLE, bridge_path, find_providers, is_complete
+from toolchain.providers import PAGERDUTY, VARIABLE, bridge_path, find_providers, is_complete, plugin_path
 
 _PROVIDERS = (
     "kislerdm/neon/0.15.0/linux_amd64/terraform-provider-neon_v0.15.0",
@@ -36,6 +36,22 @@ def test_a_home_is_complete_with_the_bridge_and_every_provider(tmp_path: Path) -
     assert is_complete(lay_out(tmp_path))
     (tmp_path / "dynamic_tf_plugins/registry.opentofu.org" / _PROVIDERS[1]).unlink()
     assert not is_complete(tmp_path)
+
+
+def test_a_home_with_some_of_the_providers_serves_those_who_need_these(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = lay_out(tmp_path / "named")
+    (home / "dynamic_tf_plugins/registry.opentofu.org" / _PROVIDERS[3]).unlink()
+    monkeypatch.setenv(VARIABLE, str(home))
+    assert find_providers(["neon", "sentry"]) == home
+    for vendors in (["railway"], ["pagerduty"]):
+        with pytest.raises(Failure, match=f"lacks some of the providers: .*{vendors[0]}"):
+            find_providers(vendors)
+    plugin = plugin_path(home, *PAGERDUTY)
+    plugin.parent.mkdir(parents=True)
+    plugin.touch()
+    assert find_providers(["pagerduty"]) == home
 
 
 def test_providers_named_by_the_environment_win_and_are_not_replaced_when_incomplete(
