@@ -4,6 +4,8 @@ Backup and restore of a database, compared with the commands that a person would
 `python bench/backup.py [scale] [rounds]` fills a database with pgbench (15 MB per unit of scale, so 75 is
 1.1 GB), serves a folder with `rclone serve s3`, and runs all contenders in turn on both. It prints medians
 of whole processes without the servers. `python bench/backup.py memory` backs up 100 MB, 1 GB and 10 GB once.
+`python bench/backup.py large [gigabytes] [rounds]` compares with `pg_dump -Fd -j2` and `pg_restore -j2`, on a
+database with 80 % in one table; by default 10 GB, once, after a round that is not counted.
 """
 
 import os
@@ -20,6 +22,7 @@ from typing import Final
 
 import psycopg
 from measurement import Figures, Pipeline, disk_bytes, measure, run_in_turn, show
+from psycopg import sql
 from rich.console import Console
 from rich.table import Table
 
@@ -34,6 +37,12 @@ from s3_server import KEY_ID, RCLONE, SECRET, rclone_server
 
 BUCKET: Final = "vault"
 MEGABYTES_PER_SCALE: Final = 15
+SMALL_TABLES: Final = 8
+"""Tables that share the fifth of a database beside its largest table."""
+
+PLAIN: Final = "pg_dump -Fc | upload"
+PARALLEL: Final = "pg_dump -Fd -j2, then sync"
+LOCAL: Final = "pg_restore -j2 of a local file"
 OURS: Final = (sys.executable, str(Path(__file__).with_name("backup_once.py")))
 
 
@@ -86,6 +95,8 @@ class Servers:
             self.execute("DROP DATABASE IF EXISTS target WITH (FORCE)")
             self.execute("CREATE DATABASE target TEMPLATE template0")
         self.execute("CHECKPOINT")
+        for segment in self.cluster.archive.iterdir():  # nothing is restored from it
+            segment.unlink()
         with tempfile.TemporaryDirectory(dir=self.folder) as temporary:
             environment = self.environment | {"TMPDIR": temporary}
             first, *rest = (measure(pipeline, environment, Path(temporary)) for pipeline in pipelines)
@@ -125,17 +136,32 @@ def fill(servers: Servers, scale: int) -> None:
     )
 
 
+def fill_unevenly(servers: Servers, megabytes: int) -> None:
+    """Recreate the database `bench` with four fifths of it in one table."""
+    fill(servers, megabytes * 4 // (5 * MEGABYTES_PER_SCALE))
+    with psycopg.connect(servers.url("bench"), autocommit=True) as connection:
+        for number in range(SMALL_TABLES):
+            table = sql.Identifier(f"small_{number}")
+            connection.execute(
+                sql.SQL("CREATE TABLE {} AS SELECT * FROM pgbench_accounts WHERE aid % {} = {}").format(
+                    table, 4 * SMALL_TABLES, number
+                )
+            )
+            connection.execute(sql.SQL("ALTER TABLE {} ADD PRIMARY KEY (aid)").format(table))
+        connection.execute("VACUUM ANALYZE")
+
+
 def backups(servers: Servers) -> dict[str, Callable[[], Figures]]:
     upload = ("rclone", "rcat", f"S:{BUCKET}/plain")
     return {
         "bulwark": lambda: servers.run([[*OURS, "backup"]]),
         "bulwark, without digests": lambda: servers.run([[*OURS, "dump"]]),
-        "pg_dump -Fc | upload": lambda: servers.run([["pg_dump", "-Fc", "bench"], upload]),
+        PLAIN: lambda: servers.run([["pg_dump", "-Fc", "bench"], upload]),
         "pg_dump -Fc -Z1 | upload": lambda: servers.run([["pg_dump", "-Fc", "-Z1", "bench"], upload]),
         "pg_dump -Fc to a file, then upload": lambda: servers.run(
             [["pg_dump", "-Fc", "-f", "dump", "bench"]], [["rclone", "copyto", "dump", f"S:{BUCKET}/file"]]
         ),
-        "pg_dump -Fd -j2, then sync": lambda: servers.run(
+        PARALLEL: lambda: servers.run(
             [["pg_dump", "-Fd", "-j2", "-f", "dump", "bench"]],
             [["rclone", "sync", "dump", f"S:{BUCKET}/folder"]],
         ),
@@ -154,7 +180,7 @@ def restores(servers: Servers) -> dict[str, Callable[[], Figures]]:
         "download, then pg_restore -j2": lambda: servers.run(
             [[*fetch, "plain.dump"]], [[*restore, "plain.dump"]], target=True
         ),
-        "pg_restore -j2 of a local file": lambda: servers.run([[*restore, str(local)]], target=True),
+        LOCAL: lambda: servers.run([[*restore, str(local)]], target=True),
     }
 
 
@@ -162,8 +188,12 @@ def compare(scale: int, rounds: int) -> None:
     with start_servers() as servers:
         fill(servers, scale)
         title = f"pgbench, scale {scale}, {rounds} rounds"
-        plain = "pg_dump -Fc | upload"
-        show(f"Backup: {title}", run_in_turn(backups(servers), rounds), [plain, "pg_dump -Fc -Z1 | upload"])
+        show(
+            f"Backup: {title}",
+            run_in_turn(backups(servers), rounds),
+            [PLAIN, "pg_dump -Fc -Z1 | upload"],
+            {("bulwark", PLAIN): 1.15},
+        )
         sizes = {
             path.name: disk_bytes(path) if path.is_dir() else path.stat().st_size
             for path in (servers.stored / BUCKET).iterdir()
@@ -178,8 +208,21 @@ def compare(scale: int, rounds: int) -> None:
         show(
             f"Restore: {title}",
             run_in_turn(restores(servers), rounds),
-            ["download, then pg_restore -j2", "pg_restore -j2 of a local file"],
+            ["download, then pg_restore -j2", LOCAL],
         )
+
+
+def compare_uneven(gigabytes: int, rounds: int) -> None:
+    with start_servers() as servers:
+        fill_unevenly(servers, 1_000 * gigabytes)
+        title = f"{gigabytes} GB with one table of 80 %, {rounds} rounds"
+        chosen = ("bulwark", PARALLEL)
+        contenders = {name: run for name, run in backups(servers).items() if name in chosen}
+        show(f"Backup: {title}", run_in_turn(contenders, rounds), [PARALLEL], {("bulwark", PARALLEL): 0.9})
+        servers.run([["pg_dump", "-Fc", "-Z1", "bench"], ["rclone", "rcat", f"S:{BUCKET}/plain"]])
+        ours = "bulwark, restored and verified"
+        contenders = {name: run for name, run in restores(servers).items() if name in {ours, LOCAL}}
+        show(f"Restore: {title}", run_in_turn(contenders, rounds), [LOCAL], {(ours, LOCAL): 0.9})
 
 
 def memory() -> None:
@@ -195,8 +238,12 @@ def memory() -> None:
 
 
 if __name__ == "__main__":
-    if sys.argv[1:] == ["memory"]:
-        memory()
-    else:
-        numbers = [int(argument) for argument in sys.argv[1:]]
-        compare(*numbers, *(75, 3)[len(numbers) :])
+    match sys.argv[1:]:
+        case ["memory"]:
+            memory()
+        case ["large", *arguments]:
+            numbers = [int(argument) for argument in arguments]
+            compare_uneven(*numbers, *(10, 1)[len(numbers) :])
+        case arguments:
+            numbers = [int(argument) for argument in arguments]
+            compare(*numbers, *(75, 3)[len(numbers) :])

@@ -148,8 +148,18 @@ def run_in_turn(contenders: Mapping[str, Callable[[], Figures]], rounds: int) ->
     return results
 
 
-def show(title: str, results: Mapping[str, list[Figures]], against: Sequence[str]) -> None:
-    """Print the medians, and the ratio of each wall time to those of `against` (median of the rounds)."""
+def show(
+    title: str,
+    results: Mapping[str, list[Figures]],
+    against: Sequence[str],
+    goals: Mapping[tuple[str, str], float] | None = None,
+) -> None:
+    """
+    Print the medians, and the ratio of each wall time to those of `against` (median of the rounds).
+
+    `goals` are the largest ratios that are good enough, by the contender and whom it is compared with.
+    """
+    goals = goals or {}
     table = Table(
         "", "wall", "CPU", "memory", "temporary disk", *(f"/ {name}" for name in against), title=title
     )
@@ -169,6 +179,9 @@ def show(title: str, results: Mapping[str, list[Figures]], against: Sequence[str
             f"{cpu:.2f} s",
             f"{memory:.0f} MB",
             f"{disk:.0f} MB",
-            *(f"{ratio:.2f}" for ratio in ratios),
+            *(
+                f"{ratio:.2f}" + (f" (goal: {goals[name, other]})" if (name, other) in goals else "")
+                for ratio, other in zip(ratios, against, strict=True)
+            ),
         )
     Console(width=max(Console().width, 110)).print(table)

@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -39,6 +40,10 @@ _NO_TLS: Final = "SSL support is not compiled in"
 
 _PIPE_BYTES: Final = 1 << 20
 _READ_BYTES: Final = 1 << 16
+_FEW_BYTES: Final = 1 << 16
+_FILL_SECONDS: Final = 0.001
+"""The programs write 4 kB at a time. Whoever waits until the pipe has more is woken less often."""
+
 _LINE_BYTES: Final = 2000
 _LINES: Final = 60
 """Lines of messages kept from the beginning and from the end: the first error is usually the cause."""
@@ -273,6 +278,8 @@ class ClientProcess:
         """Yield standard output in chunks as it comes, up to its end."""
         while chunk := self._stdout.read(chunk_bytes):
             yield chunk
+            if len(chunk) < min(chunk_bytes, _FEW_BYTES):
+                time.sleep(_FILL_SECONDS)
 
     def terminate(self) -> None:
         """Ask the program to end, so that its output ends; for another thread than the one that reads it."""

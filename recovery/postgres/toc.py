@@ -37,6 +37,8 @@ _ROWS_BLOCK: Final = b"\1"
 _LARGE_OBJECTS_BLOCK: Final = b"\3"
 _LAST_ROWS: Final = b"\\.\n\n\n"
 _READ_BYTES: Final = 1 << 16
+_SMALL_CHUNKS: Final = 8
+"""After as many chunks that are smaller than that, searching is faster."""
 
 
 @dataclass(frozen=True)
@@ -319,12 +321,23 @@ def _find_data(file: IO[bytes], layout: ArchiveLayout) -> Iterator[tuple[int, in
 
 def _skip_rows(file: IO[bytes], width: int) -> None:
     """
-    Skip a table's rows by a search for their end: each row is a chunk, and reading chunk by chunk is slow.
+    Skip a table's rows: chunk by chunk where chunks are large, else by a search for their end.
 
-    The rows end with COPY's last line and a chunk of length zero. Rows are text and contain no zero byte.
+    For pg_dump each row is a chunk. The rows end with COPY's last line and a chunk of length zero. Rows are
+    text and contain no zero byte.
     """
+    small, last = 0, b""
+    while small < _SMALL_CHUNKS:
+        if not (length := _read_unsigned(file, width)):
+            if last != _LAST_ROWS:
+                raise ValueError
+            return
+        last = _read_bytes(file, length) if length == len(_LAST_ROWS) else b""
+        if not last:
+            file.seek(length, os.SEEK_CUR)
+        small = 0 if length >= _READ_BYTES else small + 1
     end = _LAST_ROWS + bytes(1 + width)
-    overlap = b""
+    overlap = last
     while block := file.read(_READ_BYTES):
         block = overlap + block
         # Searched backwards first, which is three times as fast; most blocks contain no end.

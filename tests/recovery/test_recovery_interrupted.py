@@ -22,7 +22,8 @@ from recovery.verify import verify
 
 pytestmark = pytest.mark.shares("interrupted-source")
 
-ROWS = 200_000
+ROWS = 450_000
+"""More than 64 MB, so that the table is read in ranges."""
 
 
 class Monitors(ThreadingHTTPServer):

@@ -203,6 +203,15 @@ def test_the_end_of_a_block_is_found_across_two_reads(tmp_path: Path, short: int
     assert offsets_of_blocks(tmp_path, blocks) == expected_offsets(blocks)
 
 
+@pytest.mark.parametrize("rows", [0, 1, 5, 6, 7, 8, 100])
+@pytest.mark.parametrize("ends", [0, 1, 3])
+def test_the_end_of_rows_in_chunks_of_any_length_is_found(tmp_path: Path, rows: int, ends: int) -> None:
+    text = b"x\\\\.\n\n\n" * READ_BYTES
+    chunks = [text, *[b"\\\\.\n\n\n"] * rows, text, text, *[text[:READ_BYTES]] * ends]
+    blocks = [b"\1" + encode_rows(chunks), b"\1" + encode_rows([b"y\n"]), b"\1" + encode_rows(chunks)]
+    assert offsets_of_blocks(tmp_path, blocks) == expected_offsets(blocks)
+
+
 @pytest.mark.parametrize(
     "block",
     [b"", b"\1", b"\2" + encode_rows([]), b"\1" + encode_number(0), b"\3" + encode_number(7), b"\1\1"],
