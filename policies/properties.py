@@ -148,14 +148,15 @@ PROPERTIES: Final = (
         "Outages are told",
         "An outage of a critical endpoint reaches a person within the objective's minutes by two "
         "independent ways, at any minute of the year; and a second person where the first does not answer.",
-        "For each endpoint its monitors: path, keyword and statuses, interval, retries and delays added up, "
+        "For each endpoint and watched address its monitors: path, query, keyword and statuses, interval, retries and delays added up, "
         "regions, certificate, pauses and windows; the contacts with their status, delay and the domain "
-        "they depend on; a second prober of another vendor; at PagerDuty each level of an escalation policy "
+        "they depend on, beside the route of their level; a second prober of another vendor; at PagerDuty each level of an escalation policy "
         "with its people, schedules, their layers and restrictions, delays, repeats, urgency and timeouts, "
         "and the windows, event rules and orchestrations that keep events from them.",
         "Whether a phone rings, and how a service at PagerDuty escalates that another program declares: a "
         "test message of the vendor shows that. Holidays, overrides and people who left since.",
         (
+            "alert-follows-its-route",
             "contact-is-told",
             "endpoint-has-monitor",
             "endpoint-has-second-prober",
@@ -169,6 +170,7 @@ PROPERTIES: Final = (
             "escalation-reaches-second-person",
             "escalation-repeats",
             "maintenance-window-is-short",
+            "metric-alarm-tells-somebody",
             "monitor-reaches-someone",
             "monitor-route-is-independent",
             "monitor-watches-something",
@@ -181,7 +183,7 @@ PROPERTIES: Final = (
         "A new error of a service reaches its owners, and a flood of errors hides none.",
         "For each service its project, key, rate limit, spike protection and owners; alerts with their "
         "triggers, filters, environment, frequency and actions; monitors without an alert and alerts "
-        "without a monitor; what each measures, over how long, and from which value on; whether the "
+        "without a monitor; what each measures, over how long, from which value on, and of which project others do; whether the "
         "service is given its project's DSN where it runs.",
         "Errors that a service does not report.",
         (
@@ -193,6 +195,7 @@ PROPERTIES: Final = (
             "error-project-has-key",
             "error-project-has-owner",
             "error-project-has-spike-protection",
+            "error-project-is-measured",
             "sentry-monitor-has-alert",
             "service-has-error-project",
             "service-receives-its-dsn",
@@ -219,12 +222,14 @@ PROPERTIES: Final = (
         "Trust policies with every principal, provider and condition; actions and resources by name; "
         "boundaries; rights on roles, policies and boundaries, whatever grants them; attachments of every "
         "kind, and lists that keep others out; providers without an account; the roles at Neon by which "
-        "services sign in to their database.",
+        "services sign in to their database; policies, lists of accounts and grants of snapshots, images, "
+        "queues, topics, keys and functions; workloads that two roles share.",
         "What a service may do that has the same rights as a person: the vendor's own logs. What a role that "
         "SQL made was granted: `./bulwark ready` looks.",
         (
             "account-trust-is-conditional",
             "host-role-is-limited",
+            "nothing-is-shared-outside",
             "policy-names-its-actions",
             "policy-names-its-resources",
             "provider-is-bound-to-account",
@@ -248,12 +253,15 @@ PROPERTIES: Final = (
         "Inputs and outputs that are credentials by their package's schema; policies of secrets; texts in "
         "the form of a known credential; types that make keys, tokens or users with passwords; variables "
         "at a host, a function or a container whose names say that they hold a secret, and the places of a "
-        "host that get them.",
+        "host that get them; the key, replicas and deletion of a job's document; who is given the owner of a "
+        "database.",
         "A credential of an unknown form in an input that no schema marks and that is no variable.",
         (
             "host-secret-is-sensitive",
+            "job-document-is-guarded",
             "no-long-lived-key",
             "nothing-looks-like-a-secret",
+            "owner-role-is-given-to-nobody",
             "secret-admits-no-stranger",
             "secret-is-marked",
             "secret-outputs-are-marked",

@@ -25,6 +25,7 @@ _BLOCKS: Final = {
 """Component -> its block in the stack's settings file."""
 
 _SETTINGS_OF: Final = {
+    "alert-follows-its-route": "alerting.routes",
     "contact-is-told": "alerting.channels",
     "endpoint-has-monitor": "services.*.checks",
     "endpoint-has-second-prober": "services.*.checks",

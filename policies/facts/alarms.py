@@ -1,5 +1,7 @@
 """Alarms on calls to AWS: EventBridge's rules, the calls that they match, and whom they tell."""
 
+import json
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -20,7 +22,7 @@ from policies.facts.guards import find_exempt, judge_exempt
 from policies.facts.iam_documents import read_statements
 from policies.facts.kms_keys import KmsKeys
 from policies.framework.messages import Message, message, number, unknown_value
-from policies.framework.property_values import Absent, Known, Unknown
+from policies.framework.property_values import Absent, Known, PropertyValue, Unknown
 from policies.framework.rule import in_range
 from policies.framework.stack import PolicyStack, Resource
 
@@ -37,6 +39,14 @@ _DEFAULT_BUS: Final = (Absent(), Known("default"))
 _TELLING: Final = frozenset({"email", "email-json", "http", "https", "lambda", "sms"})
 """Protocols by which a message leaves the account or starts something; in a queue it waits for a reader."""
 
+_FORMS: Final = {
+    "email": re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+"),
+    "email-json": re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+"),
+    "https": re.compile(r"https://[^/\s]+\S*"),
+}
+"""Protocol -> the form of an address that can be reached."""
+
+_PROTECTION: Final = "aws:sns/dataProtectionPolicy:DataProtectionPolicy"
 _ALL_REGIONS: Final = "us-east-1"
 """Where calls to IAM are recorded (CloudTrail, "Global service events")."""
 
@@ -46,6 +56,7 @@ _TOPIC_ACTIONS: Final[tuple[LiteralString, ...]] = (
     "sns:RemovePermission",
     "sns:SetTopicAttributes",
 )
+_CALL_PATH: Final = "$.detail.eventName"
 _EVENTS: Final = ("Service", "events.amazonaws.com")
 _KEY_USES: Final = ("kms:Decrypt", "kms:GenerateDataKey")
 
@@ -196,7 +207,22 @@ def _passes_on(target: Resource) -> bool:
         isinstance(seconds, Known) and in_range(_SHORTEST_AGE)(seconds.value)
     )
     again = isinstance(retries, Absent) or (isinstance(retries, Known) and in_range(1)(retries.value))
-    return isinstance(target.at("input"), Absent) and lasting and again
+    whole = all(isinstance(target.at(name), Absent) for name in ("input", "inputPath"))
+    return whole and lasting and again and _says_what_happened(target)
+
+
+def _says_what_happened(target: Resource) -> bool:
+    """Tell whether its message, where it makes one of its own, has the call in it."""
+    template, paths = (
+        target.at("inputTransformer", "inputTemplate"),
+        target.at("inputTransformer", "inputPaths"),
+    )
+    if not isinstance(template, Known):
+        return True
+    return any(
+        path == Known(_CALL_PATH) and f"<{name}>" in str(template.value)
+        for name, path in paths.items().items()
+    )
 
 
 def judge_topic(topic: Resource, stack: PolicyStack, *, least: float, root_may: bool) -> tuple[Message, ...]:
@@ -231,6 +257,13 @@ def _judge_subscriptions(topic: Resource, stack: PolicyStack, *, least: float) -
             topic=topic,
             least=number(least),
         )
+    if topic.at("fifoTopic") == Known(value=True):
+        yield message("{topic} is one of queues, which tells no person", topic=topic)
+    for one in (topic, *subscriptions):
+        if _gives_up(one.at("deliveryPolicy")):
+            yield message("{one} tries to tell once at most", one=one)
+    for filtering in stack.view(_index_by_topic, _PROTECTION, "arn").get(topic, ()):
+        yield message("{filtering} may take messages of {topic} away", filtering=filtering, topic=topic)
 
 
 def _judge_policy(
@@ -282,11 +315,28 @@ def _address_of(subscription: Resource) -> object:
 
 
 def _tells(subscription: Resource) -> bool:
-    match subscription.at("protocol"):
-        case Known(str(protocol)):
+    """Tell whether it reaches somebody: by an address of its protocol's form that nobody reads on its way."""
+    match subscription.at("protocol"), subscription.at("endpoint"):
+        case Known(str(protocol)), Known(str(address), secret=False):
+            form = _FORMS.get(protocol)
+            return protocol in _TELLING and (form is None or bool(form.fullmatch(address)))
+        case Known(str(protocol)), _:
             return protocol in _TELLING
         case _:
             return False
+
+
+def _gives_up(policy: PropertyValue) -> bool:
+    """Tell whether a policy of deliveries, at any depth, allows no second try."""
+    if isinstance(policy, Known) and isinstance(policy.value, str):
+        try:
+            policy = Known(json.loads(policy.value))
+        except ValueError:
+            return True
+    retries = policy.at("numRetries")
+    return (isinstance(retries, Known) and not in_range(1)(retries.value)) or any(
+        _gives_up(part) for part in policy.items().values() if not isinstance(part, Known) or part.items()
+    )
 
 
 def _is_on(rule: Resource) -> bool:

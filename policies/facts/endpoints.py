@@ -46,6 +46,14 @@ class Endpoint:
     address: EndpointAddress
     critical: bool
     label: Message
+    path: str | None = None
+    """Path and query of a published watch, which its monitor must request; else any path, or /health."""
+
+    def is_looked_at(self, path: str) -> bool:
+        """Tell whether a monitor of its address that requests this path looks at it."""
+        if self.path is not None:
+            return path == self.path
+        return not self.critical or path.partition("?")[0] == HEALTH_PATH
 
     def prefix(self, problems: Iterable[Message]) -> Iterator[Message]:
         """Yield each problem with the endpoint's label before it."""
@@ -58,7 +66,8 @@ class Endpoints:
     The endpoints of a stack, and the monitors of each.
 
     A component publishes its endpoints as the fact `endpoints`: name, url, critical (default: true). A
-    vendor's custom domain counts as a critical endpoint, unless a component publishes its address.
+    vendor's custom domain counts as a critical endpoint, unless a component publishes its address. A URL of
+    the fact `watches` is one more endpoint of whoever publishes its address.
     """
 
     def __init__(self, stack: PolicyStack) -> None:
@@ -76,6 +85,8 @@ class Endpoints:
                     domains.append(domain)
                 for url in urls:
                     self._add(domain, url, name, critical=Absent(), apart_from=published)
+        for publisher, endpoint in list(self._find_watched(stack)):
+            self._by_publisher[publisher].append(endpoint)
         publishers = [*stack.of_type(PLATFORM), *stack.publishers("endpoints"), *domains]
         self.publishers: Final = list(dict.fromkeys(publishers))
         monitors = stack.of_type(MONITOR)
@@ -98,17 +109,32 @@ class Endpoints:
     def monitors(self, endpoint: Endpoint) -> list[Resource]:
         """Return the UptimeRobot monitors of an endpoint, paused or not; a critical one's probe /health."""
         monitors = self._monitors.find(endpoint)
-        return [monitor for monitor, path in monitors if path == HEALTH_PATH or not endpoint.critical]
+        return [monitor for monitor, path in monitors if endpoint.is_looked_at(path)]
 
     def monitors_of_other_paths(self, endpoint: Endpoint) -> list[Resource]:
-        """Return the UptimeRobot monitors of a critical endpoint that don't probe /health."""
+        """Return the UptimeRobot monitors of an endpoint's address that request another path than its own."""
         monitors = self._monitors.find(endpoint)
-        return [monitor for monitor, path in monitors if path != HEALTH_PATH and endpoint.critical]
+        return [monitor for monitor, path in monitors if not endpoint.is_looked_at(path)]
 
     def probers(self, endpoint: Endpoint) -> list[Resource]:
         """Return the Sentry uptime monitors of an endpoint, on or off; a critical one's probe /health."""
         probers = self._probers.find(endpoint)
         return [prober for prober, path in probers if path == HEALTH_PATH or not endpoint.critical]
+
+    def _find_watched(self, stack: PolicyStack) -> Iterator[tuple[Resource, Endpoint]]:
+        """Yield the watched URLs of published addresses, each with the publisher of its address."""
+        by_address = {
+            endpoint.address: (publisher, endpoint)
+            for publisher, endpoints in self._by_publisher.items()
+            for endpoint in endpoints
+        }
+        for component in stack.publishers("watches"):
+            for entry in component.at("watches").each():
+                url = entry.at("url")
+                address = address_of(url.value) if isinstance(url, Known) else None
+                if address and isinstance(url, Known) and address in by_address:
+                    publisher, endpoint = by_address[address]
+                    yield publisher, replace(endpoint, critical=False, path=path_of(url.value))
 
     def _add(
         self,
@@ -140,7 +166,7 @@ class _MonitorIndex:
         for monitor in monitors:
             match monitor.at("url"):
                 case Known(str(url)) if address := address_of(url):
-                    self._by_address[address].append((monitor, urlsplit(url).path))
+                    self._by_address[address].append((monitor, path_of(url)))
                 case Unknown():
                     self.undecided.append(unknown_value(monitor, "url"))
                 case _:
@@ -195,6 +221,13 @@ def address_of(url: str) -> EndpointAddress | None:
     if not parts.hostname or parts.scheme not in _DEFAULT_PORTS:
         return None
     return EndpointAddress(parts.scheme, parts.hostname, port or _DEFAULT_PORTS[parts.scheme])
+
+
+def path_of(url: str) -> str:
+    """Return the path of a URL that can be read, with its query."""
+    parts = urlsplit(url)
+    path = parts.path or "/"
+    return f"{path}?{parts.query}" if parts.query else path
 
 
 def _urls_of(names: PropertyValue) -> list[PropertyValue]:

@@ -36,6 +36,7 @@ _ROLE_ARN: Final = re.compile(r"arn:[^:]*:iam::([0-9]{12}):role(/.+)")
 _PRESENT: Final = ("Bool", "aws:multifactorauthpresent", ("true",))
 _AGE: Final = "aws:MultiFactorAuthAge"
 _MOST_SECONDS: Final = 3600
+_FEWEST_DAYS: Final = 7
 
 
 def find_exempt(statements: Iterable[Statement], action: str, arn: str = "*") -> tuple[str, ...] | None:
@@ -122,6 +123,12 @@ def judge_retention(log: Resource, stack: PolicyStack, least: float) -> Iterator
             if not rule.is_off and not isinstance(rule.days, Absent):
                 path = "rules.expiration.days"
                 yield from expect_value(rule.days, part, path, in_range(least), "deletes the log too soon")
+            if not rule.is_off and not isinstance(rule.noncurrent_days, Absent):
+                path = "rules.noncurrentVersionExpiration.noncurrentDays"
+                fits = in_range(min(least, _FEWEST_DAYS))
+                yield from expect_value(
+                    rule.noncurrent_days, part, path, fits, "takes back too soon what somebody deletes"
+                )
             if not rule.is_off and not isinstance(rule.date, Absent):
                 yield message("{part} deletes the log on a day, however new it is", part=part)
 

@@ -22,6 +22,16 @@ _PRIVATE: Final = re.compile(
     r"|(DATABASE|DB|REDIS|MONGO(DB)?|POSTGRES(QL)?|AMQP|CONNECTION)_?(URL|URI|STRING)"
 )
 
+_UNCHECKED: Final = {
+    "GIT_SSL_NO_VERIFY": ("1", "true"),
+    "NODE_TLS_REJECT_UNAUTHORIZED": ("0",),
+    "PGSSLMODE": ("allow", "disable", "prefer"),
+    "PYTHONHTTPSVERIFY": ("0",),
+}
+"""Variable -> the values by which a runtime talks to whoever answers, and shows them its secrets."""
+
+_INSPECTED: Final = "NODE_OPTIONS"
+
 _PUBLIC: Final = ("EXPO_PUBLIC_", "GATSBY_", "NEXT_PUBLIC_", "NUXT_PUBLIC_", "PUBLIC_", "REACT_APP_", "VITE_")
 """Prefixes of variables that build tools write into scripts for browsers and apps."""
 
@@ -51,6 +61,18 @@ class DeclaredVariable:
     def holds_secret(self) -> bool:
         """Whether its name, as far as it is known, says that its value is a secret."""
         return isinstance(self.name, Known) and bool(_HOLDS_SECRET.search(str(self.name.value).upper()))
+
+
+def trusts_anyone(variable: DeclaredVariable) -> bool:
+    """Tell whether a variable makes a service talk to whom it does not check, or answer to a debugger."""
+    match variable.name, variable.value:
+        case Known(str(name)), Known(str(value)):
+            upper = name.upper()
+            return value.lower() in _UNCHECKED.get(upper, ()) or (
+                upper == _INSPECTED and "--inspect" in value
+            )
+        case _:
+            return False
 
 
 def list_variables(resource: Resource) -> Iterator[DeclaredVariable]:

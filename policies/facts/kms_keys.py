@@ -1,9 +1,11 @@
 """AWS KMS keys: their aliases and policies, and the buckets that they encrypt."""
 
-from typing import Final
+from collections.abc import Iterator
+from typing import Final, LiteralString
 
 from policies.facts.buckets import BUCKET, ENCRYPTION, Buckets
 from policies.facts.failure_domain import FailureDomain
+from policies.framework.messages import Message, message, unknown_value
 from policies.framework.property_values import Absent, Known, PropertyValue, Unknown
 from policies.framework.stack import PolicyStack, Resource
 
@@ -12,6 +14,12 @@ KEY_POLICY: Final = "aws:kms/keyPolicy:KeyPolicy"
 ALIAS: Final = "aws:kms/alias:Alias"
 GRANT: Final = "aws:kms/grant:Grant"
 REPLICA_KEY: Final = "aws:kms/replicaKey:ReplicaKey"
+_NEEDED: Final[tuple[tuple[LiteralString, Known, LiteralString], ...]] = (
+    ("isEnabled", Known(value=True), "it is off"),
+    ("keyUsage", Known("ENCRYPT_DECRYPT"), "it is for something else than to encrypt"),
+    ("customerMasterKeySpec", Known("SYMMETRIC_DEFAULT"), "it is not symmetric, and S3 takes no other"),
+)
+_STORES: Final[tuple[LiteralString, ...]] = ("customKeyStoreId", "xksKeyId")
 _SOME_KEY: Final = "00000000-0000-4000-8000-000000000000"
 
 
@@ -92,6 +100,20 @@ class KmsKeys:
             for key in self.resolve(part, name, key_id_of(rule))
         )
         return list(dict.fromkeys(keys))
+
+
+def judge_key(key: Resource) -> Iterator[Message]:
+    """Yield why a key can't encrypt what S3 or Secrets Manager keep, or may be cut off from its material."""
+    for path, needed, problem in _NEEDED:
+        match key.at(path):
+            case Unknown():
+                yield unknown_value(key, path)
+            case value if value not in (Absent(), needed):
+                yield message(problem)
+            case _:
+                pass
+    if any(not isinstance(key.at(path), Absent) for path in _STORES):
+        yield message("its material lies in a store that can be cut off from it")
 
 
 def _same_place(left: FailureDomain, right: FailureDomain) -> bool:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from policies.framework.messages import Message, message, unknown_value
@@ -19,6 +20,7 @@ _URGENT: Final = "sev1"
 _CLOCK: Final = re.compile(r"(\d\d):(\d\d):(\d\d)")
 _DAY_SECONDS: Final = 24 * 60 * 60
 _WEEK_SECONDS: Final = 7 * _DAY_SECONDS
+_FIRST_DAY: Final = timedelta(days=1)
 
 
 def list_urgent_policies(stack: PolicyStack) -> list[Resource]:
@@ -115,7 +117,7 @@ class DutyLevel:
                 return []
             case Known("schedule_reference"), identifier:
                 if schedules := self._schedules(target):
-                    return [problem for one in schedules for problem in _find_gaps_of(one)]
+                    return [problem for one in schedules for problem in _find_gaps_of(one, self.stack)]
                 if isinstance(identifier, Known):
                     return [message("it calls a schedule that this stack does not declare")]
                 return [unknown_value(self.policy, "rules")]
@@ -165,12 +167,16 @@ def _people_of(schedule: Resource) -> frozenset[str]:
     return frozenset(people)
 
 
-def _find_gaps_of(schedule: Resource) -> list[Message]:
-    """Return why a schedule has a time of the week with nobody; of its layers those count that do not end."""
+def _find_gaps_of(schedule: Resource, stack: PolicyStack) -> list[Message]:
+    """
+    Return why a schedule has a time of the week with nobody.
+
+    Of its layers those count that have begun, and do not end.
+    """
     covered: list[tuple[float, float]] = []
     undecided = False
     for layer in schedule.at("layers").each():
-        spans = _list_spans(layer)
+        spans = _list_spans(layer, stack)
         undecided |= spans is None
         covered += spans or []
     if _is_whole_week(covered):
@@ -180,15 +186,30 @@ def _find_gaps_of(schedule: Resource) -> list[Message]:
     return [message("{schedule} has a time of the week with nobody on call", schedule=schedule)]
 
 
-def _list_spans(layer: PropertyValue) -> list[tuple[float, float]] | None:
+def _has_begun(layer: PropertyValue, stack: PolicyStack) -> bool:
+    """Tell whether a layer has begun, or does so on the day of its first deployment."""
+    start = layer.at("start")
+    if not isinstance(start, Known):
+        return isinstance(start, Absent)
+    try:
+        begins = datetime.fromisoformat(str(start.value))
+    except ValueError:
+        return False
+    now = stack.drill_history.now if stack.drill_history else datetime.now(UTC)
+    return (begins if begins.tzinfo else begins.replace(tzinfo=UTC)) <= now + _FIRST_DAY
+
+
+def _list_spans(layer: PropertyValue, stack: PolicyStack) -> list[tuple[float, float]] | None:
     """Return the spans of the week in which a layer has somebody, in seconds; None if they are not known."""
     if isinstance(layer, Unknown) or Unknown() in (
         layer.at("users"),
         layer.at("restrictions"),
         layer.at("end"),
+        layer.at("start"),
     ):
         return None
-    if not layer.at("users").each() or not isinstance(layer.at("end"), Absent):
+    ended = not isinstance(layer.at("end"), Absent)
+    if not layer.at("users").each() or ended or not _has_begun(layer, stack):
         return []
     restrictions = layer.at("restrictions").each()
     if not restrictions:

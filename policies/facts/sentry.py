@@ -1,7 +1,8 @@
 """Sentry's resources: alerts and the monitors that they listen to, projects and their parts."""
 
+import json
 from collections import defaultdict
-from typing import Final, LiteralString
+from typing import Any, Final, LiteralString, cast
 
 from policies.framework.messages import Message, message, unknown_value
 from policies.framework.property_values import Absent, Known, PropertyValue, Unknown
@@ -18,6 +19,7 @@ PROJECT: Final = "sentry:index/project:Project"
 SPIKE_PROTECTION: Final = "sentry:index/projectSpikeProtection:ProjectSpikeProtection"
 TEAM: Final = "sentry:index/team:Team"
 UPTIME_MONITOR: Final = "sentry:index/uptimeMonitor:UptimeMonitor"
+_FIRST_ERROR: Final = 400
 
 
 class SentryAlerts:
@@ -123,6 +125,33 @@ def events_per_minute(key: Resource) -> float | None:
             return count * 60 / seconds
         case _:
             return None
+
+
+def refuses_errors(assertion: object) -> bool:
+    """
+    Tell whether an uptime monitor's assertion takes no answer of a server's error for a good one.
+
+    It is a tree of checks; one of the codes counts where every group above it demands all of its parts.
+    """
+    try:
+        root: Any = json.loads(assertion) if isinstance(assertion, str) else None
+    except ValueError:
+        return False
+    return isinstance(root, dict) and _demands_success(cast("dict[str, Any]", root).get("root", root))
+
+
+def _demands_success(node: Any) -> bool:
+    match node:
+        case {"op": "and", "children": list(children)}:
+            return any(map(_demands_success, cast("list[Any]", children)))
+        case {"op": "or", "children": list(children)}:
+            return bool(children) and all(map(_demands_success, cast("list[Any]", children)))
+        case {"op": "status_code_check", "operator": {"cmp": "equals"}, "value": int(code)}:
+            return code < _FIRST_ERROR
+        case {"op": "status_code_check", "operator": {"cmp": "less_than"}, "value": int(code)}:
+            return code <= _FIRST_ERROR
+        case _:
+            return False
 
 
 def judge_environment(watching: Resource, stack: PolicyStack) -> list[Message]:

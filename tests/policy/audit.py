@@ -219,6 +219,63 @@ def _only_users(text: Any) -> str:
     return json.dumps(pattern)
 
 
+def _without_action(name: str, kind: str) -> ProgramEdit:
+    """Take an action out of a Sentry alert."""
+
+    def edit(stack: Sequence[Toy]) -> list[Toy]:
+        (alone,) = find_toy(stack, name).inputs["actionFilters"]
+        left = [action for action in alone["actions"] if kind not in action]
+        changed = [{**alone, "actions": left}]
+        return [
+            replace(one, inputs={**one.inputs, "actionFilters": changed}) if one.name == name else one
+            for one in stack
+        ]
+
+    return edit
+
+
+def _untold(name: str, contact: str) -> ProgramEdit:
+    """Take a contact off a monitor."""
+
+    def edit(stack: Sequence[Toy]) -> list[Toy]:
+        toy, key = find_toy(stack, name), "assignedAlertContacts"
+        told = [one for one in toy.made_from[key] if one != contact]
+        changed = replace(
+            toy,
+            inputs={**toy.inputs, key: toy.inputs[key][1:]},
+            made_from={**toy.made_from, key: told},
+        )
+        return [changed if one is toy else one for one in stack]
+
+    return edit
+
+
+def _variable_besides(name: str, value: str) -> ProgramEdit:
+    """Give the backend one more variable."""
+
+    def edit(stack: Sequence[Toy]) -> list[Toy]:
+        toy = find_toy(stack, "host-backend-variables")
+        variables = [*toy.inputs["variables"], {"name": name, "value": value}]
+        changed = replace(toy, inputs={**toy.inputs, "variables": variables})
+        return [changed if one is toy else one for one in stack]
+
+    return edit
+
+
+def _left_out(*names: str) -> ProgramEdit:
+    return lambda stack: [one for one in stack if one.name not in names]
+
+
+def _same_trust(name: str, as_of: str) -> ProgramEdit:
+    return lambda stack: alter(
+        stack, name, assumeRolePolicy=find_toy(stack, as_of).inputs["assumeRolePolicy"]
+    )
+
+
+def _vendor(token: str, name: str, /, made_from: dict[str, list[str]], **inputs: Any) -> Toy:
+    return Toy(token, name, inputs, provider=token.partition(":")[0], made_from=made_from)
+
+
 _NIGHT: Final = {
     "autoAddMonitors": False,
     "duration": 1_380.0,
@@ -1743,5 +1800,631 @@ ATTEMPTS: Final = (
         "the files are declared to hold nothing",
         "job-protects-something",
         _set("files", holdsData=False),
+    ),
+    AuditedWeakening(
+        _STORES,
+        "the database may hold a thousand bytes",
+        "store-quota-leaves-room",
+        _set("database-project", quota__logicalSizeBytes=1_000.0),
+    ),
+    AuditedWeakening(
+        _STORES,
+        "a lifecycle moves dumps into one data centre",
+        "vault-is-read-in-time",
+        _set("backups-vault-lifecycle", rules__0__transitions=[{"days": 1.0, "storageClass": "ONEZONE_IA"}]),
+    ),
+    AuditedWeakening(
+        _STORES,
+        "the copies lie in one data centre",
+        "vault-is-read-in-time",
+        _set("backups-replication", rules__0__destination__storageClass="ONEZONE_IA"),
+    ),
+    AuditedWeakening(
+        _STORES,
+        "the vault's policy may be deleted by a deployment",
+        "store-is-protected",
+        lambda stack: with_options(stack, "backups-vault-policy", protect=False),
+    ),
+    AuditedWeakening(
+        _STORES,
+        "the vault's lock may be deleted by a deployment",
+        "store-is-protected",
+        lambda stack: with_options(stack, "backups-vault-lock", protect=False),
+    ),
+    AuditedWeakening(
+        _KEYS,
+        "a grant lets a role that nobody declares decrypt",
+        "key-is-guarded",
+        _add(
+            _aws(
+                "kms/grant:Grant",
+                "borrowed",
+                keyId=UNKNOWN,
+                granteePrincipal=f"arn:aws:iam::{_ACCOUNT}:role/legacy",
+                operations=["Decrypt"],
+                made_from={"keyId": ["backups-vault-key"]},
+            )
+        ),
+    ),
+    AuditedWeakening(
+        _KEYS,
+        "the documents' key lets another account decrypt",
+        "nothing-is-shared-outside",
+        _policy("backups-documents-key", _adding(_allow("kms:Decrypt", "*", Principal={"AWS": _STRANGER}))),
+    ),
+    AuditedWeakening(
+        _KEYS,
+        "the documents' key is off",
+        "job-document-is-guarded",
+        _set("backups-documents-key", isEnabled=False),
+    ),
+    AuditedWeakening(
+        _ARRIVE,
+        "a second replication, which is off, replaces the first",
+        "vault-is-replicated",
+        _add(
+            _aws(
+                "s3/bucketReplicationConfig:BucketReplicationConfig",
+                "again",
+                bucket=_NAME,
+                role=f"arn:aws:iam::{_ACCOUNT}:role/example-vault-replicator",
+                rules=[{"status": "Disabled", "destination": {"bucket": _REPLICA_ARN}}],
+            )
+        ),
+    ),
+    AuditedWeakening(
+        _ARRIVE,
+        "a copy that fails is told nobody",
+        "vault-is-replicated",
+        _set("backups-replication", rules__0__destination__metrics={"status": "Disabled"}),
+    ),
+    AuditedWeakening(
+        _OURS,
+        "the vault is a website",
+        "vault-admits-no-stranger",
+        _add(
+            _aws(
+                "s3/bucketWebsiteConfiguration:BucketWebsiteConfiguration",
+                "site",
+                bucket=_NAME,
+                indexDocument={"suffix": "index.html"},
+            )
+        ),
+    ),
+    AuditedWeakening(
+        _OURS,
+        "an access point lets the public in",
+        "vault-admits-no-stranger",
+        _add(
+            _aws(
+                "s3/accessPoint:AccessPoint",
+                "open",
+                bucket=_NAME,
+                publicAccessBlockConfiguration={"blockPublicPolicy": False},
+            )
+        ),
+    ),
+    AuditedWeakening(
+        _OURS,
+        "access grants hand out every bucket",
+        "vault-admits-no-stranger",
+        _add(
+            _aws(
+                "s3control/accessGrantsLocation:AccessGrantsLocation",
+                "grants",
+                iamRoleArn=f"arn:aws:iam::{_ACCOUNT}:role/x",
+                locationScope="s3://",
+            )
+        ),
+    ),
+    AuditedWeakening(
+        _OURS,
+        "an analysis of the vault is written to somebody else",
+        "vault-admits-no-stranger",
+        _add(
+            _aws(
+                "s3/analyticsConfiguration:AnalyticsConfiguration",
+                "analysis",
+                bucket=_NAME,
+                storageClassAnalysis={
+                    "dataExport": {
+                        "destination": {"s3BucketDestination": {"bucketArn": "arn:aws:s3:::strangers"}}
+                    }
+                },
+            )
+        ),
+    ),
+    AuditedWeakening(
+        _LITTLE,
+        "a snapshot of a database is everybody's",
+        "nothing-is-shared-outside",
+        _add(_aws("rds/snapshot:Snapshot", "shared", sharedAccounts=["all"])),
+    ),
+    AuditedWeakening(
+        _LITTLE,
+        "an image is another account's",
+        "nothing-is-shared-outside",
+        _add(
+            _aws("ec2/amiLaunchPermission:AmiLaunchPermission", "image", accountId=_STRANGER, imageId="ami-1")
+        ),
+    ),
+    AuditedWeakening(
+        _LITTLE,
+        "anybody calls a function",
+        "nothing-is-shared-outside",
+        _add(_aws("lambda/permission:Permission", "call", action="lambda:InvokeFunction", principal="*")),
+    ),
+    AuditedWeakening(
+        _LITTLE,
+        "S3 calls a function for whoever has a bucket of that name",
+        "nothing-is-shared-outside",
+        _add(
+            _aws(
+                "lambda/permission:Permission",
+                "call",
+                action="lambda:InvokeFunction",
+                principal="s3.amazonaws.com",
+                sourceArn="arn:aws:s3:::uploads",
+            )
+        ),
+    ),
+    AuditedWeakening(
+        _LITTLE,
+        "another account writes into a queue",
+        "nothing-is-shared-outside",
+        _add(
+            _aws(
+                "sqs/queuePolicy:QueuePolicy",
+                "queue",
+                policy=_statements(_allow("sqs:*", "*", Principal={"AWS": _STRANGER})),
+            )
+        ),
+    ),
+    AuditedWeakening(
+        _LITTLE,
+        "another account subscribes to the alarms",
+        "nothing-is-shared-outside",
+        _policy(
+            "backups-alarms-eu-west-1-topic",
+            _adding(_allow("sns:Subscribe", "*", Principal={"AWS": _STRANGER})),
+        ),
+    ),
+    AuditedWeakening(
+        _LITTLE,
+        "somebody is given the project of the database",
+        "nothing-is-shared-outside",
+        _add(
+            _vendor(
+                "neon:index/projectPermission:ProjectPermission",
+                "guest",
+                {"projectId": ["database-project"]},
+                projectId=UNKNOWN,
+                grantee="guest@example.net",
+            )
+        ),
+    ),
+    AuditedWeakening(
+        _LITTLE,
+        "the planner's workflow is the deployer's, too",
+        "role-trusts-one-workload",
+        _same_trust("backups-identity-planner", "backups-identity-deployer"),
+    ),
+    AuditedWeakening(
+        _LITTLE,
+        "GitHub's tokens for somebody else count",
+        "role-trusts-one-workload",
+        _set("backups-identity-github", clientIdLists=["sts.amazonaws.com", "https://github.com/stranger"]),
+    ),
+    AuditedWeakening(
+        _LITTLE,
+        "the planner has a policy of AWS's for all secrets",
+        "role-has-no-managed-administrator",
+        _set(
+            "backups-identity-planner", managedPolicyArns=["arn:aws:iam::aws:policy/SecretsManagerReadWrite"]
+        ),
+    ),
+    AuditedWeakening(
+        _LITTLE,
+        "the list of attached policies makes an administrator",
+        "role-has-no-managed-administrator",
+        _set(
+            "backups-identity-planner-attachments", policyArns=["arn:aws:iam::aws:policy/AdministratorAccess"]
+        ),
+    ),
+    AuditedWeakening(
+        _LITTLE,
+        "calls to PagerDuty go to another host",
+        "provider-reaches-its-vendor",
+        _set("pagerduty", apiUrlOverride="https://pagerduty.example.net"),
+    ),
+    AuditedWeakening(
+        _SECRETS,
+        "a job's document is copied under AWS's own key",
+        "job-document-is-guarded",
+        _set("backups-documents-copier", replicas=[{"region": "us-east-1"}]),
+    ),
+    AuditedWeakening(
+        _SECRETS,
+        "a job's document has no key of its own",
+        "job-document-is-guarded",
+        _set("backups-documents-driller", kmsKeyId=ABSENT),
+    ),
+    AuditedWeakening(
+        _SECRETS,
+        "a job's document is gone at once",
+        "job-document-is-guarded",
+        _set("backups-documents-copier", recoveryWindowInDays=0.0),
+    ),
+    AuditedWeakening(
+        _SECRETS,
+        "a job's document is written over in another region",
+        "job-document-is-guarded",
+        _set("backups-documents-copier", forceOverwriteReplicaSecret=True),
+    ),
+    AuditedWeakening(
+        _SECRETS,
+        "whoever reads secrets reads a job's document",
+        "job-document-is-guarded",
+        _set("backups-documents-copier", policy=ABSENT),
+    ),
+    AuditedWeakening(
+        _SECRETS,
+        "the backend is the owner of its database",
+        "host-role-is-limited",
+        _made_from(
+            "host-backend-variables",
+            variables=["database-database", "database-project", "database-role-owner", "errors-backend-key"],
+        ),
+    ),
+    AuditedWeakening(
+        _SECRETS,
+        "a job's document has the owner's password",
+        "owner-role-is-given-to-nobody",
+        _made_from("document-values-copier", secretString=["database-project", "database-role-owner"]),
+    ),
+    AuditedWeakening(
+        _SECRETS,
+        "the backend checks no certificate",
+        "host-secret-is-sensitive",
+        _variable_besides("NODE_TLS_REJECT_UNAUTHORIZED", "0"),
+    ),
+    AuditedWeakening(
+        _TAMPERING,
+        "the trail records objects of one prefix",
+        "vault-account-keeps-a-trail",
+        _set(
+            "backups-trail-trail",
+            advancedEventSelectors__1__fieldSelectors__2__startsWiths=[f"{_ARN}/evidence/"],
+        ),
+    ),
+    AuditedWeakening(
+        _TAMPERING,
+        "the trail records no objects",
+        "vault-account-keeps-a-trail",
+        lambda stack: alter(
+            stack,
+            "backups-trail-trail",
+            advancedEventSelectors=find_toy(stack, "backups-trail-trail").inputs["advancedEventSelectors"][
+                :1
+            ],
+        ),
+    ),
+    AuditedWeakening(
+        _TAMPERING,
+        "an alarm says in which account, and not what",
+        "vault-raises-alarms",
+        _set("backups-alarms-eu-west-1-losses-target", inputTransformer=ABSENT, inputPath="$.account"),
+    ),
+    AuditedWeakening(
+        _TAMPERING,
+        "an alarm's text has no call in it",
+        "vault-raises-alarms",
+        _set(
+            "backups-alarms-eu-west-1-losses-target",
+            inputTransformer__inputTemplate=json.dumps("something happened"),
+        ),
+    ),
+    AuditedWeakening(
+        _TAMPERING,
+        "mails of alarms go to no address",
+        "vault-raises-alarms",
+        _set("backups-alarms-eu-west-1-operations", endpoint="nobody"),
+    ),
+    AuditedWeakening(
+        _TAMPERING,
+        "a topic of alarms is one of queues",
+        "vault-raises-alarms",
+        _set("backups-alarms-eu-west-1-topic", fifoTopic=True),
+    ),
+    AuditedWeakening(
+        _TAMPERING,
+        "a delivery of an alarm is tried once",
+        "vault-raises-alarms",
+        _set(
+            "backups-alarms-eu-west-1-automation",
+            deliveryPolicy=json.dumps({"healthyRetryPolicy": {"numRetries": 0}}),
+        ),
+    ),
+    AuditedWeakening(
+        _TAMPERING,
+        "a policy takes messages out of a topic of alarms",
+        "vault-raises-alarms",
+        _add(
+            _aws(
+                "sns/dataProtectionPolicy:DataProtectionPolicy",
+                "masked",
+                arn=UNKNOWN,
+                policy="{}",
+                made_from={"arn": ["backups-alarms-eu-west-1-topic"]},
+            )
+        ),
+    ),
+    AuditedWeakening(
+        _TAMPERING,
+        "what somebody deletes of the access log is gone in a day",
+        "vault-access-is-logged",
+        _append(
+            "backups-vault-access-log-lifecycle",
+            "rules",
+            {
+                "id": "early",
+                "status": "Enabled",
+                "filter": {"prefix": ""},
+                "noncurrentVersionExpiration": {"noncurrentDays": 1.0},
+            },
+        ),
+    ),
+    AuditedWeakening(
+        _OUTAGES,
+        "nobody is on call until next year",
+        "escalation-always-calls-somebody",
+        _set("oncall-primary-schedule", layers__0__start="2031-01-05T08:00:00Z"),
+    ),
+    AuditedWeakening(
+        _OUTAGES,
+        "the second person is called a day later still",
+        "escalation-is-fast",
+        _set("oncall-urgent-policy", rules__1__escalationDelayInMinutes=1_440.0),
+    ),
+    AuditedWeakening(
+        _OUTAGES,
+        "outages of the first level go to a chat",
+        "alert-follows-its-route",
+        _set("alerting", routes__sev1=["slack", "email", "webhook"]),
+    ),
+    AuditedWeakening(
+        _OUTAGES,
+        "the health check calls nobody on call",
+        "alert-follows-its-route",
+        _untold("uptime-backend-health", "alerting-oncall"),
+    ),
+    AuditedWeakening(
+        _OUTAGES,
+        "the second prober calls nobody on call",
+        "alert-follows-its-route",
+        _without_action("errors-backend-check-health-alert", "pagerduty"),
+    ),
+    AuditedWeakening(
+        _OUTAGES,
+        "a contact of the health check waits for an hour",
+        "alert-follows-its-route",
+        _set("uptime-backend-health", assignedAlertContacts__2__threshold=60.0),
+    ),
+    AuditedWeakening(
+        _OUTAGES,
+        "the version is asked for by ping",
+        "endpoint-has-monitor",
+        _set("uptime-backend-version", type="PING", url="api.example.com"),
+    ),
+    AuditedWeakening(
+        _OUTAGES,
+        "the health check asks for a shorter answer",
+        "endpoint-has-monitor",
+        _set("uptime-backend-health", url="https://api.example.com/health?fast=1"),
+    ),
+    AuditedWeakening(
+        _OUTAGES,
+        "a watched address is another one",
+        "endpoint-has-monitor",
+        _set("uptime-backend-version", url="https://api.example.com/robots.txt"),
+    ),
+    AuditedWeakening(
+        _OUTAGES,
+        "a watched address may answer with anything",
+        "endpoint-monitor-checks-content",
+        _set("uptime-backend-version", successHttpResponseCodes=[]),
+    ),
+    AuditedWeakening(
+        _OUTAGES,
+        "the keyword is one of every failure, too",
+        "endpoint-monitor-checks-content",
+        _set("uptime-backend-health", keywordValue="status"),
+    ),
+    AuditedWeakening(
+        _OUTAGES,
+        "an answer may take a minute",
+        "endpoint-monitor-is-fast",
+        _set("uptime-backend-health", timeout=60.0),
+    ),
+    AuditedWeakening(
+        _OUTAGES,
+        "the second prober asserts nothing",
+        "endpoint-has-second-prober",
+        _set("errors-backend-check-health", assertionJson="{}"),
+    ),
+    AuditedWeakening(
+        _OUTAGES,
+        "the second prober takes any code",
+        "endpoint-has-second-prober",
+        _set(
+            "errors-backend-check-health",
+            assertionJson=json.dumps(
+                {
+                    "root": {
+                        "op": "and",
+                        "children": [
+                            {"op": "status_code_check", "operator": {"cmp": "less_than"}, "value": 600}
+                        ],
+                    }
+                }
+            ),
+        ),
+    ),
+    AuditedWeakening(
+        _OUTAGES,
+        "the second prober waits for a minute",
+        "endpoint-has-second-prober",
+        _set("errors-backend-check-health", timeoutMs=60_000.0),
+    ),
+    AuditedWeakening(
+        _OUTAGES,
+        "the second prober fetches nothing",
+        "endpoint-has-second-prober",
+        _set("errors-backend-check-health", method="HEAD"),
+    ),
+    AuditedWeakening(
+        _OUTAGES,
+        "a certificate's end is announced on the day before",
+        "endpoint-monitor-checks-certificate",
+        _set("uptime-backend-health", config={"sslExpirationPeriodDays": [1.0]}),
+    ),
+    AuditedWeakening(
+        _OUTAGES,
+        "all outages of a day are one incident",
+        "page-lasts-until-resolved",
+        _set(
+            "oncall-oncall-service", alertGroupingParameters={"type": "time", "config": {"timeout": 86_400.0}}
+        ),
+    ),
+    AuditedWeakening(
+        _OUTAGES,
+        "a setting makes one incident of all alerts",
+        "page-lasts-until-resolved",
+        _add(
+            _vendor(
+                "pagerduty:index/alertGroupingSetting:AlertGroupingSetting",
+                "grouped",
+                {"services": ["oncall-oncall-service"]},
+                services=[UNKNOWN],
+                type="time",
+            )
+        ),
+    ),
+    AuditedWeakening(
+        _OUTAGES,
+        "the service escalates by a policy of nobody",
+        "page-lasts-until-resolved",
+        _set("oncall-oncall-service", escalationPolicy="PGONE00"),
+    ),
+    AuditedWeakening(
+        _OUTAGES,
+        "the service becomes quiet at night",
+        "page-lasts-until-resolved",
+        _set("oncall-oncall-service", scheduledActions=[{"type": "urgency_change", "toUrgency": "low"}]),
+    ),
+    AuditedWeakening(
+        _OUTAGES,
+        "outages are told PagerDuty of another region",
+        "page-lasts-until-resolved",
+        _set("alerting-oncall", location="eu"),
+    ),
+    AuditedWeakening(
+        _ERRORS,
+        "an action of an alert has nobody to tell",
+        "alert-reaches-someone",
+        _set("errors-backend-check-health-alert", actionFilters__0__actions__1__slack__channelName=""),
+    ),
+    AuditedWeakening(
+        _ERRORS,
+        "floods are counted over a month",
+        "alert-reaches-someone",
+        _set(
+            "errors-backend-frequent-alert",
+            actionFilters__0__conditions=[{"eventFrequencyCount": {"interval": "30d", "value": 100.0}}],
+        ),
+    ),
+    AuditedWeakening(
+        _ERRORS,
+        "one service has no measure of its failures",
+        "error-project-is-measured",
+        _left_out("errors-backend-failure-rate", "errors-backend-failure-rate-alert"),
+    ),
+    AuditedWeakening(
+        _ERRORS,
+        "one service has no measure of its durations",
+        "error-project-is-measured",
+        _left_out("errors-backend-latency", "errors-backend-latency-alert"),
+    ),
+    AuditedWeakening(
+        _ERRORS,
+        "a flood of one service's errors is told nobody",
+        "error-project-is-measured",
+        _left_out("errors-backend-frequent-alert"),
+    ),
+    AuditedWeakening(
+        _ERRORS,
+        "a measure alarms where failures are few",
+        "sentry-monitor-has-alert",
+        _set("errors-backend-failure-rate", conditionGroup__conditions__0__type="lt"),
+    ),
+    AuditedWeakening(
+        _ERRORS,
+        "a measure has no limit",
+        "sentry-monitor-has-alert",
+        _set("errors-backend-failure-rate", conditionGroup__conditions=[]),
+    ),
+    AuditedWeakening(
+        _ERRORS,
+        "failures of requests are sought among errors",
+        "sentry-monitor-has-alert",
+        _set("errors-backend-failure-rate", eventTypes=["default"]),
+    ),
+    AuditedWeakening(
+        _ERRORS,
+        "all errors are one group, without a stack",
+        "error-project-drops-nothing",
+        _set("errors-backend-project", groupingEnhancements="stack.function:** -group -app"),
+    ),
+    AuditedWeakening(
+        _ERRORS,
+        "all errors of a level are one issue",
+        "error-project-drops-nothing",
+        _set("errors-backend-project", fingerprintingRules="level:error -> all"),
+    ),
+    AuditedWeakening(
+        _ERRORS,
+        "a fingerprint is the same for all errors",
+        "error-project-drops-nothing",
+        _set("errors-backend-project", fingerprintingRules="error.type:* -> {{ level }}"),
+    ),
+    AuditedWeakening(
+        _ERRORS,
+        "whatever is called an error is thrown away",
+        "error-project-drops-nothing",
+        _set("errors-backend-project", filters={"errorMessages": ["*Error*"]}),
+    ),
+    AuditedWeakening(
+        _ERRORS,
+        "every release is thrown away",
+        "error-project-drops-nothing",
+        _set("errors-backend-project", filters={"releases": ["backend@*"]}),
+    ),
+    AuditedWeakening(
+        _ERRORS,
+        "issues close before anybody has seen them",
+        "error-project-drops-nothing",
+        _set("errors-backend-project", resolveAge=1.0),
+    ),
+    AuditedWeakening(
+        _ERRORS,
+        "errors are owned by a team that there is not",
+        "error-project-has-owner",
+        _set("errors-backend-ownership", raw="path:server/** #nobody"),
+    ),
+    AuditedWeakening(
+        _ERRORS,
+        "the backend is told not to report",
+        "service-receives-its-dsn",
+        _variable_besides("SENTRY_ENABLED", "false"),
     ),
 )

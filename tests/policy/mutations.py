@@ -362,13 +362,20 @@ _TABLE: Final = {
         ("uptime-backend-health", "region_data.regions", ["eu"]),
     ),
     ("monitor-reaches-someone", "uptime-backend-version"): (
-        ("uptime-backend-version", "assigned_alert_contacts", []),
+        (
+            "uptime-backend-version",
+            "assigned_alert_contacts",
+            [],
+            "alert-follows-its-route",
+            "endpoint-monitor-is-fast",
+            "monitor-route-is-independent",
+        ),
     ),
     ("monitor-reaches-someone", "job-database-heartbeat"): (
         ("job-database-heartbeat", "assigned_alert_contacts", UNKNOWN_CONTACT),
     ),
     ("monitor-route-is-independent", "example"): (
-        ("uptime-backend-health", "assigned_alert_contacts", only(OPERATIONS)),
+        ("uptime-backend-health", "assigned_alert_contacts", only(OPERATIONS), "alert-follows-its-route"),
     ),
     ("endpoint-has-second-prober", "example"): (
         ("errors-backend-check-health", "enabled", False, "sentry-monitor-has-alert"),
@@ -393,15 +400,18 @@ _TABLE: Final = {
     ),
     ("error-project-has-key", "errors-backend-project"): (("errors-backend-project", "default_key", True),),
     ("error-key-has-rate-limit", "errors-backend-key"): (
-        ("errors-backend-key", "rate_limit_count", 0),
+        ("errors-backend-key", "rate_limit_count", 0, "alert-reaches-someone"),
         (SETTINGS, "services.backend.errors.events_per_minute", 60_000),
     ),
     ("error-project-has-spike-protection", "errors-backend-project"): (
         ("errors-backend-spike-protection", "enabled", False),
     ),
     ("error-project-has-owner", "errors-backend-project"): (("errors-backend-ownership", "", REMOVED),),
+    ("error-project-is-measured", "errors-backend-project"): (
+        ("errors-backend-latency", "enabled", False, "sentry-monitor-has-alert"),
+    ),
     ("alert-reaches-someone", "errors-backend-frequent-alert"): (
-        ("errors-backend-frequent-alert", "enabled", GONE),
+        ("errors-backend-frequent-alert", "enabled", GONE, "error-project-is-measured"),
     ),
     ("sentry-monitor-has-alert", "job-database-cron"): (("job-database-alert", "", REMOVED),),
     ("job-has-cron-monitor", "job-drill"): (
@@ -544,6 +554,10 @@ _TABLE: Final = {
         ("oncall-urgent-policy", "rules.0.escalation_delay_in_minutes", 30),
     ),
     ("escalation-repeats", "oncall-urgent-policy"): (("oncall-urgent-policy", "num_loops", 0),),
+    ("alert-follows-its-route", "alerting"): (
+        ("alerting", "routes", lambda routes: {**routes, "sev1": ["slack", "email", "webhook"]}),
+        ("errors-backend-check-health-alert", "action_filters.0.actions", lambda actions: actions[1:]),
+    ),
     ("page-lasts-until-resolved", "oncall-oncall-service"): (
         ("oncall-oncall-service", "auto_resolve_timeout", "14400"),
         ("oncall-oncall-service", "acknowledgement_timeout", "null"),
@@ -561,7 +575,22 @@ _TABLE: Final = {
             "backups-documents-copier",
             "policy",
             given(allowed("secretsmanager:GetSecretValue", "*", Principal="*")),
+            "job-document-is-guarded",
         ),
+    ),
+    ("nothing-is-shared-outside", "backups-documents-key"): (
+        (
+            "backups-documents-key",
+            "policy",
+            allowing("kms:Decrypt", "*", Principal={"AWS": "arn:aws:iam::999999999999:root"}),
+        ),
+    ),
+    ("job-document-is-guarded", "backups-documents-driller"): (
+        ("backups-documents-driller", "recovery_window_in_days", 0),
+        ("backups-documents-driller", "replicas", [{"region": "us-east-1"}]),
+    ),
+    ("owner-role-is-given-to-nobody", "database-role-backup"): (
+        ("database-database", "owner_name", "platform_backup"),
     ),
     ("provider-tags-everything", "aws-replica"): (("aws-replica", "default_tags", GONE),),
     # Orphans
@@ -574,23 +603,26 @@ _TABLE: Final = {
         ),
     ),
     ("monitor-watches-something", "uptime-backend-version"): (
-        ("uptime-backend-version", "url", "https://old.example.com/api/version"),
-        ("uptime-backend-version", "is_paused", True),
+        ("uptime-backend-version", "url", "https://old.example.com/api/version", "endpoint-has-monitor"),
+        ("uptime-backend-version", "is_paused", True, "endpoint-has-monitor"),
     ),
     ("alert-listens-to-something", "errors-backend-check-health-alert"): (
         (
             "errors-backend-check-health-alert",
             "monitor_ids",
             [],
+            "alert-follows-its-route",
             "endpoint-has-second-prober",
             "sentry-monitor-has-alert",
         ),
     ),
     ("contact-is-told", "alerting-oncall"): (
-        (SETTINGS, "alerting.routes", ROUTES_WITHOUT_ONCALL),
-        ("alerting-oncall", "enable_notifications_for", 4),
+        (SETTINGS, "alerting.routes", ROUTES_WITHOUT_ONCALL, "alert-follows-its-route"),
+        ("alerting-oncall", "enable_notifications_for", 4, "alert-follows-its-route"),
     ),
-    ("contact-is-told", "alerting-operations"): (("alerting-operations", "is_active", False),),
+    ("contact-is-told", "alerting-operations"): (
+        ("alerting-operations", "is_active", False, "alert-follows-its-route"),
+    ),
     ("vault-is-filled", "backups-vault-bucket"): (
         ("job-*", "copies", [], "store-has-copy-elsewhere", "store-has-independent-backup"),
     ),

@@ -34,6 +34,7 @@ def test_a_foreign_stack_is_refused_by_name_and_nothing_is_created(tmp_path: Pat
         "store-is-protected": "orders (Instance) may be deleted by a deploy",
         "type-is-classified": "strange (StrangeDatabase)",
         "no-long-lived-key": "key (AccessKey)",
+        "metric-alarm-tells-somebody": "slow (MetricAlarm) goes off unheard: it takes no action",
         "role-has-no-managed-administrator": "everything (RolePolicyAttachment)",
         "provider-is-explicit": "orders (Instance)",
         "provider-is-pinned": "default (aws) does not say which version it is",

@@ -26,6 +26,7 @@ pytestmark = pytest.mark.shares("previews")
 
 _HERE = Path(__file__).parent
 NOT_ON_THE_TWIN = {
+    "metric-alarm-tells-somebody",
     "no-long-lived-key",
     "provider-is-explicit",
     "provider-is-pinned",

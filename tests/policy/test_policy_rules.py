@@ -35,6 +35,8 @@ _NOTHING_TO_TRY: Final = {
     # Its provider and its options decide, and the engine knows them before any input.
     "provider-is-explicit": {"absent", "unknown", "secret"},
     "store-is-protected": {"unknown", "secret"},
+    # Whoever owns no database that is declared may be given to whomever.
+    "owner-role-is-given-to-nobody": {"absent"},
     # Whatever class is not declared is one that can be read at once.
     "vault-is-read-in-time": {"absent"},
     # A credential that isn't given, or isn't known yet, is none in clear.

@@ -26,6 +26,7 @@ def foreign() -> None:
         "everything",
         {"role": "deployer", "policyArn": "arn:aws:iam::aws:policy/AdministratorAccess"},
     )
+    pulumi.CustomResource("aws:cloudwatch/metricAlarm:MetricAlarm", "slow", {"alarmActions": []})
     pulumi.CustomResource("vendor:index/strangeDatabase:StrangeDatabase", "strange", {})
 
 

@@ -23,23 +23,26 @@ def _check_monitors(endpoint: Endpoint, endpoints: Endpoints) -> list[Message]:
         expect(monitor, "isPaused", one_of(False), "must declare isPaused false")
         for monitor in endpoints.monitors(endpoint)
     ]
-    other_paths = [
-        message("{monitor} does not look at " + HEALTH_PATH, monitor=monitor)
-        for monitor in endpoints.monitors_of_other_paths(endpoint)
-    ]
-    otherwise = endpoints.undecided_monitors or other_paths or [message("no monitor looks at it")]
+    if endpoint.path is not None:
+        otherwise = [message("no monitor requests an address that is published as watched")]
+    else:
+        otherwise = [
+            message("{monitor} does not look at " + HEALTH_PATH, monitor=monitor)
+            for monitor in endpoints.monitors_of_other_paths(endpoint)
+        ] or [message("no monitor looks at it")]
+    otherwise = endpoints.undecided_monitors or otherwise
     return accept_any(alternatives, otherwise)
 
 
 RULE: Final = Rule(
     id="endpoint-has-monitor",
-    title="Every public endpoint has a monitor that is on, and looks at /health where it is critical",
+    title="Every public endpoint and watched address has a monitor that is on, a critical one at its /health",
     violated="has an endpoint that nobody watches",
     severity=Severity.CRITICAL,
     risk="An outage goes on until a customer reports it.",
     fix=(
         "Declare an UptimeRobot monitor (HTTP, KEYWORD or API) on the endpoint's address, on its /health "
-        "where it is critical, with isPaused false."
+        "where it is critical, and on each of the published `watches`, with isPaused false."
     ),
     controls=(Control.SOC_CC7_2, Control.ISO_A_8_16, Control.NIST_SI_4, Control.NIST_SI_13),
     subjects=publishers,

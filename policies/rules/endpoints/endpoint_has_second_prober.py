@@ -7,10 +7,10 @@ from typing import Final
 from pulumi_policy import Severity
 
 from policies.facts.endpoints import Endpoint, Endpoints, asks_for_another_host, publishers
-from policies.facts.sentry import SentryAlerts
+from policies.facts.sentry import SentryAlerts, refuses_errors
 from policies.framework.controls import Control
-from policies.framework.messages import Message, duration, message, number
-from policies.framework.property_values import Absent, Known
+from policies.framework.messages import Message, duration, message, number, unknown_value
+from policies.framework.property_values import Absent, Known, Unknown
 from policies.framework.rule import (
     Parameters,
     Rule,
@@ -27,6 +27,10 @@ _DEFAULT_FAILURES: Final = 3
 """Sentry's default number of failed probes before an issue (Sentry, "Uptime monitoring")."""
 
 _MOST_SUCCESSES: Final = 5
+_MOST_MILLISECONDS: Final = 30_000
+"""A page that takes as long is down for whoever waits for it."""
+
+_READING: Final = (Absent(), Known("GET"), Known("POST"))
 
 _MAXIMUM: Final = number_parameter(
     "maximum_minutes",
@@ -50,6 +54,7 @@ def _check_probers(endpoint: Endpoint, stack: PolicyStack, most: timedelta) -> l
             *expect(prober, "enabled", one_of(True), "must declare enabled true"),
             *_check_speed(prober, most),
             *_check_headers(prober),
+            *_check_answer(prober),
             *_check_recovery(prober),
             *alerts.check_alerts(prober),
         ]
@@ -67,6 +72,28 @@ def _check_recovery(prober: Resource) -> list[Message]:
     return expect(
         prober, "recoveryThreshold", in_range(1, _MOST_SUCCESSES), "counts an outage on long after its end"
     )
+
+
+def _check_answer(prober: Resource) -> Iterator[Message]:
+    """Yield why it takes an outage for a good answer: it asks for nothing, waits long, or asserts nothing."""
+    method, timeout = prober.at("method"), prober.at("timeoutMs")
+    if isinstance(method, Unknown):
+        yield unknown_value(prober, "method")
+    elif method not in _READING:
+        yield message("{prober} does not fetch what is to be looked at", prober=prober)
+    if not isinstance(timeout, Absent):
+        yield from expect(
+            prober, "timeoutMs", in_range(1, _MOST_MILLISECONDS), "waits too long for an answer"
+        )
+    match prober.at("assertionJson"):
+        case Absent():
+            pass
+        case Unknown():
+            yield unknown_value(prober, "assertionJson")
+        case Known(text) if refuses_errors(text):
+            pass
+        case _:
+            yield message("{prober} takes an error's code for a good answer (assertionJson)", prober=prober)
 
 
 def _check_headers(prober: Resource) -> list[Message]:

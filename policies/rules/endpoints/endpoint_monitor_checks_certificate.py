@@ -7,9 +7,12 @@ from pulumi_policy import Severity
 
 from policies.facts.endpoints import Endpoint, judge_by_monitor, publishers
 from policies.framework.controls import Control
-from policies.framework.messages import Message
-from policies.framework.rule import Parameters, Rule, expect, one_of
+from policies.framework.messages import Message, message
+from policies.framework.property_values import Known
+from policies.framework.rule import Parameters, Rule, expect, in_range, one_of
 from policies.framework.stack import PolicyStack, Resource
+
+_FEWEST_DAYS: Final = 7
 
 
 def _check_monitor(
@@ -20,6 +23,11 @@ def _check_monitor(
         yield from expect(
             monitor, "sslExpirationReminder", one_of(True), "must declare sslExpirationReminder true"
         )
+        days = monitor.at("config", "sslExpirationPeriodDays").each()
+        if days and not any(isinstance(one, Known) and in_range(_FEWEST_DAYS)(one.value) for one in days):
+            yield message("{monitor} announces the end of a certificate too late", monitor=monitor)
+        if monitor.at("domainExpirationReminder") == Known(value=False):
+            yield message("{monitor} does not announce the end of the domain", monitor=monitor)
 
 
 RULE: Final = Rule(

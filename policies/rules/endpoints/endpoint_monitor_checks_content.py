@@ -14,6 +14,13 @@ from policies.framework.rule import Parameters, Rule, accept_any, expect, one_of
 from policies.framework.stack import PolicyStack, Resource
 
 _FEWEST_CHARACTERS: Final = 4
+_BAD_ANSWERS: Final = (
+    "<!doctype html><html><head><title>application error</title></head><body>unavailable</body></html>",
+    '{"status":"error","message":"internal server error","database":"down"}',
+    '{"status": "degraded", "checks": {"database": {"healthy": false, "ok": false}}}',
+)
+"""What a service says when it does not work: a keyword in it tells nothing."""
+
 _READING: Final = (Absent(), Known("GET"), Known("POST"))
 """Methods whose answer has a content. Where none is declared, a keyword is looked for with GET."""
 
@@ -64,7 +71,8 @@ def _is_good_code(code: Any) -> bool:
 
 
 def _is_text(value: Any) -> bool:
-    return isinstance(value, str) and len(value.strip()) >= _FEWEST_CHARACTERS
+    text = value.strip().casefold() if isinstance(value, str) else ""
+    return len(text) >= _FEWEST_CHARACTERS and not any(text in answer for answer in _BAD_ANSWERS)
 
 
 RULE: Final = Rule(

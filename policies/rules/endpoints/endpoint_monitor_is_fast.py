@@ -24,13 +24,19 @@ _MAXIMUM: Final = number_parameter(
 )
 
 
+_LONGEST_WAIT: Final = 30
+"""Seconds; a page that takes as long is down for whoever waits for it."""
+
+
 def _check_monitor(
     monitor: Resource, _endpoint: Endpoint, _stack: PolicyStack, limits: Parameters
 ) -> Iterator[Message]:
     delay, delay_problems = alert_delay(monitor)
     problems = [
         *expect(monitor, "interval", in_range(1), "does not say how often it looks"),
-        *expect(monitor, "timeout", in_range(0), "does not say how long it waits for an answer"),
+        *expect(
+            monitor, "timeout", in_range(0, _LONGEST_WAIT), "waits too long for an answer, or does not say"
+        ),
         *delay_problems,
     ]
     if problems:

@@ -42,6 +42,8 @@ _TARGETS: Final[dict[str, tuple[str, ...]]] = {
 }
 """Action -> its inputs with the target. Actions that create tickets (github, jira, vsts) notify nobody."""
 
+_KINDS: Final = frozenset({"email", *_TARGETS})
+
 _IDS: Final = {"targetId": TEAM, "serviceId": PAGERDUTY_SERVICE}
 """Input with a target -> the type that it depends on, which decides while the input is unknown."""
 
@@ -56,6 +58,10 @@ _COUNTS: Final = ("eventFrequencyCount", "eventUniqueUserFrequencyCount")
 _INTERVALS: Final = {"1m": 1, "5m": 5, "15m": 15, "1h": 60, "1d": 1_440, "1w": 10_080, "30d": 43_200}
 """Sentry's name of an interval -> its minutes."""
 
+_LONGEST_MINUTES: Final = 1_440
+_SHARE: Final = 0.25
+"""Of the events that keys let in: what is more is thrown away, together with other errors."""
+
 _FALLBACKS: Final = one_of("AllMembers", "ActiveMembers")
 
 
@@ -68,10 +74,7 @@ def _judge(alert: Resource, stack: PolicyStack, limits: Parameters) -> Iterator[
     if not filters:
         yield message("it does nothing")
     for action_filter in filters:
-        actions = action_filter.at("actions").each()
-        yield from accept_any(
-            [_check_action(action, alert, stack) for action in actions], [message("it takes no action")]
-        )
+        yield from _check_actions(action_filter.at("actions").each(), alert, stack)
 
 
 def _check_frequency(alert: Resource, most: float) -> list[Message]:
@@ -94,8 +97,23 @@ def _check_counts(alert: Resource, stack: PolicyStack) -> Iterator[Message]:
             for kind in _COUNTS:
                 value, interval = condition.at(kind, "value"), condition.at(kind, "interval")
                 minutes = _INTERVALS.get(str(interval.value)) if isinstance(interval, Known) else None
-                if minutes and isinstance(value, Known) and not in_range(0, most * minutes)(value.value):
-                    yield message("it waits for more events than the keys of its projects let in")
+                if minutes and minutes > _LONGEST_MINUTES:
+                    yield message("it counts events over more than a day")
+                if minutes and isinstance(value, Known):
+                    if not in_range(0, most * minutes)(value.value):
+                        yield message("it waits for more events than the keys of its projects let in")
+                    elif value.value > _SHARE * most * minutes:
+                        yield message("it waits until a flood fills the keys of its projects nearly")
+
+
+def _check_actions(actions: list[PropertyValue], alert: Resource, stack: PolicyStack) -> Iterator[Message]:
+    """Yield that it tells nobody, or that one of those whom it names is nobody."""
+    telling = [action for action in actions if any(kind in _KINDS for kind in action.items())]
+    yield from accept_any(
+        [_check_action(action, alert, stack) for action in actions], [message("it takes no action")]
+    )
+    for action in telling if len(actions) > 1 else ():
+        yield from _check_action(action, alert, stack)
 
 
 def _check_action(action: PropertyValue, alert: Resource, stack: PolicyStack) -> list[Message]:

@@ -6,10 +6,19 @@ from typing import Final
 from pulumi_policy import Severity
 
 from policies.facts.jobs import CRON_MONITOR
-from policies.facts.sentry import METRIC_MONITOR, UPTIME_MONITOR, SentryAlerts, judge_environment
+from policies.facts.sentry import (
+    KEY,
+    METRIC_MONITOR,
+    PROJECT,
+    UPTIME_MONITOR,
+    SentryAlerts,
+    SentryProjects,
+    events_per_minute,
+    judge_environment,
+)
 from policies.framework.controls import Control
 from policies.framework.messages import Message, message, unknown_value
-from policies.framework.property_values import Absent, Known, Unknown
+from policies.framework.property_values import Absent, Known, PropertyValue, Unknown
 from policies.framework.rule import Parameters, Rule, expect, in_range, number_parameter, of_type, one_of
 from policies.framework.stack import PolicyStack, Resource
 
@@ -20,15 +29,19 @@ _WHOLE: Final = frozenset(
 """Terms of a query that say what is counted, and leave nothing of it out."""
 
 _DURATION: Final = "(transaction.duration)"
-_BEST_CASES: Final = ("min(", "p0(", "p1(", "p5(", "p10(", "p25(")
-_ALMOST: Final = 0.5
-"""Of all requests; a service of which half fails is down."""
+_BEST_CASES: Final = ("avg(", "min(", "p0(", "p1(", "p5(", "p10(", "p25(", "p50(")
+_COUNTS: Final = ("count(", "epm(", "failure_count(", "tpm(")
+_OF_REQUESTS: Final = frozenset({"trace_item_span", "transaction"})
+_ALMOST: Final = 0.25
+"""Of all requests; a service of which a quarter fails is down for many."""
+
+_ABOVE: Final = (Known("gt"), Known("gte"), Unknown())
 
 _WINDOW: Final = number_parameter(
     "maximum_window_minutes", 60, "over how many minutes a measure may be taken", looser="higher"
 )
 _LATENCY: Final = number_parameter(
-    "maximum_milliseconds", 60_000, "which duration counts as slow at the latest", looser="higher"
+    "maximum_milliseconds", 30_000, "which duration counts as slow at the latest", looser="higher"
 )
 
 
@@ -37,6 +50,7 @@ def _judge(monitor: Resource, stack: PolicyStack, limits: Parameters) -> Iterato
     yield from judge_environment(monitor, stack)
     if monitor.type == METRIC_MONITOR:
         yield from _check_thresholds(monitor, limits)
+        yield from _check_conditions(monitor, stack)
         yield from _check_query(monitor, stack)
     yield from stack.view(SentryAlerts).check_alerts(monitor)
 
@@ -94,6 +108,52 @@ def _check_thresholds(monitor: Resource, limits: Parameters) -> Iterator[Message
             shares and above and isinstance(comparison, Known) and not in_range(0, _ALMOST)(comparison.value)
         ):
             yield message("{monitor} waits for a share that is never reached", monitor=monitor)
+
+
+def _check_conditions(monitor: Resource, stack: PolicyStack) -> Iterator[Message]:
+    """Yield why no measure of what it counts is ever too high: it needs a limit that can be passed."""
+    kind, named = monitor.at("issueDetection", "type"), monitor.at("aggregate")
+    conditions = monitor.at("conditionGroup", "conditions")
+    if isinstance(conditions, Unknown):
+        yield unknown_value(monitor, "conditionGroup.conditions")
+    elif kind in (Absent(), Known("static")):
+        alarming = [one for one in conditions.each() if one.at("conditionResult") != Known(0.0)]
+        if not alarming:
+            yield message("{monitor} has no limit that alarms", monitor=monitor)
+        worse = isinstance(named, Known) and str(named.value).startswith(("failure_rate(", *_COUNTS))
+        if worse and not any(one.at("type") in _ABOVE for one in alarming):
+            yield message("{monitor} alarms where failures are few", monitor=monitor)
+        yield from _check_counts(monitor, alarming, stack)
+    elif monitor.at("issueDetection", "thresholdType") == Known("below"):
+        yield message("{monitor} alarms where failures are few", monitor=monitor)
+    kinds = [one.value for one in monitor.at("eventTypes").each() if isinstance(one, Known)]
+    of_requests = isinstance(named, Known) and (
+        str(named.value).startswith(_SHARES[:1]) or str(named.value).endswith(_DURATION)
+    )
+    if kinds and of_requests and not _OF_REQUESTS.intersection(map(str, kinds)):
+        yield message("{monitor} measures requests in what are none (eventTypes)", monitor=monitor)
+
+
+def _check_counts(
+    monitor: Resource, conditions: list[PropertyValue], stack: PolicyStack
+) -> Iterator[Message]:
+    """Yield that it waits for more events than the keys of its project let in."""
+    named, window = monitor.at("aggregate"), monitor.at("timeWindowSeconds")
+    projects = [one for one in stack.dependencies(monitor, "project") if one.type == PROJECT]
+    keys = [key for project in projects for key in stack.view(SentryProjects).parts(project, KEY)]
+    rates = [rate for key in keys if (rate := events_per_minute(key)) is not None]
+    if not rates or len(rates) < len(keys) or not isinstance(named, Known):
+        return
+    if not str(named.value).startswith(_COUNTS):
+        return
+    minutes = window.value / 60 if isinstance(window, Known) and in_range(1)(window.value) else 60
+    most = sum(rates) * (1 if str(named.value).startswith(("epm(", "tpm(")) else minutes)
+    for condition in conditions:
+        comparison = condition.at("comparison")
+        if isinstance(comparison, Known) and not in_range(0, most)(comparison.value):
+            yield message(
+                "{monitor} waits for more events than the keys of its project let in", monitor=monitor
+            )
 
 
 RULE: Final = Rule(

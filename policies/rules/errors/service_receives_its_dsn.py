@@ -14,6 +14,13 @@ from policies.framework.property_values import Absent, Known, Unknown
 from policies.framework.rule import Parameters, Rule, accept_any
 from policies.framework.stack import PolicyStack, Resource
 
+_OFF: Final = (
+    ("SENTRY_ENABLED", "0"),
+    ("SENTRY_ENABLED", "false"),
+    ("SENTRY_SAMPLE_RATE", "0"),
+    ("SENTRY_SAMPLE_RATE", "0.0"),
+)
+
 
 def _judge(host: Resource, stack: PolicyStack, _limits: Parameters) -> Iterator[Message]:
     match host.at("errorProject"):
@@ -38,7 +45,10 @@ def _check_dsn(host: Resource, stack: PolicyStack, slug: Known) -> Iterator[Mess
         return
     view = stack.view(SentryProjects)
     keys = [key for project in projects for key in view.parts(project, KEY)]
-    given = [one for one in variables_below(host, stack) if is_named(one, SENTRY_DSN)]
+    variables = variables_below(host, stack)
+    if any(is_named(one, name) and one.value == Known(value) for one in variables for name, value in _OFF):
+        yield message("one of its variables switches error tracking off")
+    given = [one for one in variables if is_named(one, SENTRY_DSN)]
     yield from accept_any(
         [_check_variable(one, keys, stack) for one in given], [message("it gives no variable SENTRY_DSN")]
     )

@@ -6,7 +6,7 @@ from typing import Final
 from pulumi_policy import Severity
 
 from policies.facts.credentials import makes_credential
-from policies.facts.hosts import COLLECTION, PROJECT_VARIABLE, list_variables
+from policies.facts.hosts import COLLECTION, PROJECT_VARIABLE, list_variables, trusts_anyone
 from policies.framework.controls import Control
 from policies.framework.messages import Message, message, number, unknown_value
 from policies.framework.property_values import Known, Unknown
@@ -18,6 +18,9 @@ def _judge(resource: Resource, stack: PolicyStack, _limits: Parameters) -> Itera
     variables = list(list_variables(resource))
     if any(isinstance(one.name, Unknown) for one in variables):
         yield unknown_value(resource, "key" if resource.type == PROJECT_VARIABLE else "variables")
+    unchecked = [one for one in variables if trusts_anyone(one)]
+    if unchecked:
+        yield message("{count} of its variables switch off checks", count=number(len(unchecked)))
     alone = resource.type == PROJECT_VARIABLE  # a collection does not say which variable is made of what
     from_credential = alone and makes_credential(stack.dependencies(resource, "value"))
     published = [one for one in variables if one.is_public and (one.is_private or from_credential)]

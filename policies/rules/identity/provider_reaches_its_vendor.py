@@ -19,6 +19,12 @@ _SWITCHES: Final[tuple[tuple[LiteralString, LiteralString], ...]] = (
     ("insecureTls", "does not check the certificate of what it talks to"),
     ("skipRequestingAccountId", "does not ask which account it works in"),
 )
+_VENDORS: Final = {
+    "pulumi:providers:pagerduty": (".pagerduty.com",),
+    "pulumi:providers:uptimerobot": (".uptimerobot.com",),
+}
+"""Type -> the hosts of a vendor that nobody else runs."""
+
 _ADDRESSES: Final[dict[str, LiteralString]] = {
     "pulumi:providers:pagerduty": "apiUrlOverride",
     "pulumi:providers:sentry": "baseUrl",
@@ -38,7 +44,7 @@ def _judge(provider: Resource, _stack: PolicyStack, _limits: Parameters) -> Iter
                 pass
     if provider.type in _ADDRESSES:
         name = _ADDRESSES[provider.type]
-        yield from _check(provider, name, provider.at(name), ())
+        yield from _check(provider, name, provider.at(name), _VENDORS.get(provider.type, ()))
         return
     if not isinstance(provider.at("customCaBundle"), Absent):
         yield message("it takes the certificates of an authority of somebody's own")

@@ -1,5 +1,6 @@
 """An identity with an AWS managed administrator policy is refused."""
 
+import re
 from collections.abc import Iterable
 from typing import Final, LiteralString
 
@@ -21,13 +22,24 @@ _ATTACHMENTS: Final = (
     "aws:iam/userPolicyAttachment:UserPolicyAttachment",
     _PERMISSION_SET,
 )
-_INPUTS: Final[dict[str, LiteralString]] = {ROLE: "managedPolicyArns", _PERMISSION_SET: "managedPolicyArn"}
+_LIST: Final = "aws:iam/rolePolicyAttachmentsExclusive:RolePolicyAttachmentsExclusive"
+_INPUTS: Final[dict[str, LiteralString]] = {
+    ROLE: "managedPolicyArns",
+    _LIST: "policyArns",
+    _PERMISSION_SET: "managedPolicyArn",
+}
 _POLICY: Final = "aws:iam/policy:Policy"
+_OF_A_SERVICE: Final = re.compile(
+    r"arn:[^:]+:iam::aws:policy/(?:.*/)?"
+    r"(?:(?!IAM|Administrator|PowerUser).*(?:FullAccess|PowerUser|Administrator).*|SecretsManagerReadWrite)"
+)
+"""The names that AWS gives to policies with every action of a service (AWS, "AWS managed policies")."""
 
 
 def _subjects(stack: PolicyStack) -> list[Resource]:
     managed = (role for role in stack.of_type(ROLE) if not isinstance(role.at("managedPolicyArns"), Absent))
-    return [*stack.of_type(*_ATTACHMENTS), *managed]
+    lists = (one for one in stack.of_type(_LIST) if one.at("policyArns").each())
+    return [*stack.of_type(*_ATTACHMENTS), *managed, *lists]
 
 
 def _judge(identity: Resource, stack: PolicyStack, _limits: Parameters) -> Iterable[Message]:
@@ -35,8 +47,10 @@ def _judge(identity: Resource, stack: PolicyStack, _limits: Parameters) -> Itera
     arns = identity.at(name)
     # Other rules judge the policies of this stack.
     own = any(policy.type == _POLICY for policy in stack.dependencies(identity, name))
-    for arn in arns.each() if identity.type == ROLE else [arns]:
+    for arn in arns.each() if identity.type in (ROLE, _LIST) else [arns]:
         match arn:
+            case Known(str(text)) if _OF_A_SERVICE.fullmatch(text):
+                yield message("it is given a policy of AWS's that allows whatever a service can do")
             case Known(str(text)) if not allows_everything(text):
                 pass
             case Unknown() if own:
@@ -51,7 +65,7 @@ def _judge(identity: Resource, stack: PolicyStack, _limits: Parameters) -> Itera
 
 RULE: Final = Rule(
     id="role-has-no-managed-administrator",
-    title="No identity has AdministratorAccess, PowerUserAccess or IAMFullAccess",
+    title="No identity has AdministratorAccess, or another policy of AWS's that allows all of a service",
     violated="makes an administrator",
     severity=Severity.CRITICAL,
     risk="One leaked session of it is the loss of the whole account, backups included.",

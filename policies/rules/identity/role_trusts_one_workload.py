@@ -1,15 +1,18 @@
 """A role that more than one workload can assume is refused."""
 
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import Final
 
 from pulumi_policy import Severity
 
+from policies.facts.failure_domain import FailureDomain
 from policies.facts.github_tokens import ISSUER, SAML, issuers_of
 from policies.facts.iam_documents import ROLE, Statement, matches, read_statements
 from policies.framework.controls import Control
 from policies.framework.messages import Message, message
+from policies.framework.property_values import Known
 from policies.framework.rule import Parameter, Parameters, Rule, of_type
 from policies.framework.stack import PolicyStack, Resource
 
@@ -38,11 +41,15 @@ _ISSUERS: Final = Parameter(
     looser="more",
 )
 
+_PROVIDER: Final = "aws:iam/openIdConnectProvider:OpenIdConnectProvider"
+_Workload = tuple[str, str, str]
+"""An account, an issuer, and a subject of it."""
+
 _ENVIRONMENT: Final = re.compile(r"repo:[^/:*?]+/[^/:*?]+:environment:[^:*?]+")
 """Subject of the jobs of one environment. Only an environment can require a person's approval."""
 
 
-def _judge(role: Resource, _stack: PolicyStack, limits: Parameters) -> Iterable[Message]:
+def _judge(role: Resource, stack: PolicyStack, limits: Parameters) -> Iterable[Message]:
     statements, problems = read_statements(role, "assumeRolePolicy")
     return [
         *problems,
@@ -53,7 +60,58 @@ def _judge(role: Resource, _stack: PolicyStack, limits: Parameters) -> Iterable[
             for problem in _check_statement(statement, limits)
         ),
         *_check_together([statement for statement in statements if statement.allows]),
+        *_check_others(role, stack),
     ]
+
+
+def _check_others(role: Resource, stack: PolicyStack) -> Iterator[Message]:
+    """Yield which other role of its account its own workload can take on: who steals one has both."""
+    workloads = stack.view(_Workloads)
+    for other in workloads.sharing(role):
+        yield message("its workload can take on {other} as well", other=other)
+    for provider in workloads.without_provider(role):
+        yield message("{provider} takes tokens that are not for AWS alone", provider=provider)
+
+
+class _Workloads:
+    """The subjects of all roles, and the identity providers, by account."""
+
+    def __init__(self, stack: PolicyStack) -> None:
+        self._subjects: dict[Resource, set[_Workload]] = {}
+        self._roles: defaultdict[_Workload, list[Resource]] = defaultdict(list)
+        self._accounts: dict[Resource, str] = {}
+        for role in stack.of_type(ROLE):
+            account = FailureDomain.of(role, stack).account
+            self._accounts[role] = str(account.value) if isinstance(account, Known) else role.urn
+            statements, _ = read_statements(role, "assumeRolePolicy")
+            self._subjects[role] = {
+                (self._accounts[role], issuer, subject)
+                for statement in statements
+                if statement.allows
+                for issuer in issuers_of(statement)
+                for subject in statement.condition_values("StringEquals", f"{issuer}:sub")
+            }
+            for workload in self._subjects[role]:
+                self._roles[workload].append(role)
+        self._providers: defaultdict[str, list[Resource]] = defaultdict(list)
+        for provider in stack.of_type(_PROVIDER):
+            account = FailureDomain.of(provider, stack).account
+            if isinstance(account, Known):
+                self._providers[str(account.value)].append(provider)
+
+    def sharing(self, role: Resource) -> list[Resource]:
+        """Return the other roles of its account with a subject of a role."""
+        found = (other for workload in self._subjects[role] for other in self._roles[workload])
+        return [other for other in dict.fromkeys(found) if other is not role]
+
+    def without_provider(self, role: Resource) -> Iterator[Resource]:
+        """Yield a provider of GitHub's tokens of its account that takes none that are meant for AWS."""
+        if any(issuer.startswith(ISSUER) for _, issuer, _ in self._subjects[role]):
+            for provider in self._providers[self._accounts[role]]:
+                url, audiences = provider.at("url"), provider.at("clientIdLists")
+                of_github = isinstance(url, Known) and ISSUER in str(url.value)
+                if of_github and isinstance(audiences, Known) and audiences.each() != [Known(_AUDIENCE)]:
+                    yield provider
 
 
 def _check_together(statements: list[Statement]) -> Iterator[Message]:

@@ -2,6 +2,7 @@
 
 from policies.framework.rule import Rule
 from policies.rules.oncall import (
+    alert_follows_its_route,
     escalation_always_calls_somebody,
     escalation_is_fast,
     escalation_reaches_second_person,
@@ -15,4 +16,5 @@ RULES: tuple[Rule, ...] = (
     escalation_is_fast.RULE,
     escalation_repeats.RULE,
     page_lasts_until_resolved.RULE,
+    alert_follows_its_route.RULE,
 )

@@ -20,6 +20,9 @@ _MAXIMUM: Final = number_parameter(
 )
 
 
+_LATER_MINUTES: Final = 60
+
+
 def _judge(policy: Resource, stack: PolicyStack, limits: Parameters) -> Iterable[Message]:
     levels = list_levels(policy, stack)
     if not levels:
@@ -31,6 +34,10 @@ def _judge(policy: Resource, stack: PolicyStack, limits: Parameters) -> Iterable
             "rules",
             in_range(1, limits[_MAXIMUM.name]),
             "waits too long at its first level",
+        )
+    for level in levels[1:]:
+        yield from expect_value(
+            level.delay, policy, "rules", in_range(1, _LATER_MINUTES), "waits too long at a later level"
         )
 
 

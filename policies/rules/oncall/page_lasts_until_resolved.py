@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from pulumi_policy import Severity
 
-from policies.facts.oncall import list_urgent_services
+from policies.facts.oncall import POLICY, list_urgent_services
 from policies.framework.controls import Control
 from policies.framework.messages import Message, message, unknown_value
 from policies.framework.property_values import Absent, Known, PropertyValue, Unknown
@@ -25,9 +25,11 @@ _BY_EVENTS: Final = (
     Known("events_api_v2_inbound_integration"),
     Known("generic_events_api_inbound_integration"),
 )
+_GROUPING: Final = "pagerduty:index/alertGroupingSetting:AlertGroupingSetting"
+_OF_UPTIMEROBOT: Final = "uptimerobot:index/integration:Integration"
 _TELLERS: Final = (
     ("sentry:index/integrationPagerduty:IntegrationPagerduty", "integrationKey"),
-    ("uptimerobot:index/integration:Integration", "value"),
+    (_OF_UPTIMEROBOT, "value"),
 )
 """Type -> its input with the key of an integration."""
 
@@ -67,14 +69,36 @@ def _judge(service: Resource, stack: PolicyStack, limits: Parameters) -> Iterabl
             yield unknown_value(service, "autoPauseNotificationsParameters")
         case _:
             yield message("it waits before it calls, for an incident that might end by itself")
+    yield from _check_grouping(service, stack)
+    yield from _check_policy(service, stack)
     yield from _check_ways_in(service, stack)
     yield from _check_others(service, stack)
+
+
+def _check_grouping(service: Resource, stack: PolicyStack) -> Iterable[Message]:
+    """Yield that a second outage becomes a part of the first one's incident, which calls nobody again."""
+    kinds = (service.at("alertGrouping"), service.at("alertGroupingParameters", "type"))
+    if any(kind not in (Absent(), Known(""), Known("null")) for kind in kinds):
+        yield message("it makes one incident of several alerts")
+    for setting in stack.of_type(_GROUPING):
+        if _is_about(setting, service, stack):
+            yield message("{setting} makes one incident of several alerts", setting=setting)
+    if service.at("scheduledActions").each():
+        yield message("it changes how urgent it is by the clock")
+
+
+def _check_policy(service: Resource, stack: PolicyStack) -> Iterable[Message]:
+    policy = service.at("escalationPolicy")
+    declared = stack.of_type(POLICY)
+    if declared and isinstance(policy, Known) and not any(one.output("id") == policy for one in declared):
+        yield message("it escalates by a policy that this stack does not declare")
 
 
 def _check_ways_in(service: Resource, stack: PolicyStack) -> Iterable[Message]:
     """Yield whose events can't come in: the key of an integration by mail is none of the API for events."""
     for teller, name in _TELLERS:
         for resource in stack.of_type(teller):
+            yield from _check_teller(resource, name, stack)
             for way in stack.dependencies(resource, name):
                 kind = way.at("type")
                 if (
@@ -83,6 +107,19 @@ def _check_ways_in(service: Resource, stack: PolicyStack) -> Iterable[Message]:
                     and not (isinstance(kind, Absent | Unknown) or kind in _BY_EVENTS)
                 ):
                     yield message("{teller} can't tell it anything by {way}", teller=resource, way=way)
+
+
+def _check_teller(teller: Resource, name: str, stack: PolicyStack) -> Iterable[Message]:
+    """Yield that a teller has the key of a service that the stack does not know, or asks another region."""
+    if teller.type == _OF_UPTIMEROBOT and teller.at("type") != Known("pagerduty"):
+        return
+    ways = [way for way in stack.dependencies(teller, name) if way.type == _WAY_IN]
+    if not ways and not isinstance(teller.at(name), Absent | Unknown):
+        yield message("{teller} leads to no service of this stack", teller=teller)
+    for way in ways:
+        abroad = way.provider_input("serviceRegion") == Known("eu")
+        if teller.at("location") == Known("us" if abroad else "eu"):
+            yield message("{teller} tells PagerDuty of another region", teller=teller)
 
 
 def _check_others(service: Resource, stack: PolicyStack) -> Iterable[Message]:

@@ -5,6 +5,7 @@ from policies.rules.orphans import (
     alert_listens_to_something,
     contact_is_told,
     job_protects_something,
+    metric_alarm_tells_somebody,
     monitor_watches_something,
     vault_is_filled,
 )
@@ -15,4 +16,5 @@ RULES: tuple[Rule, ...] = (
     monitor_watches_something.RULE,
     alert_listens_to_something.RULE,
     contact_is_told.RULE,
+    metric_alarm_tells_somebody.RULE,
 )

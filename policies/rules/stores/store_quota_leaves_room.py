@@ -13,12 +13,22 @@ from policies.framework.rule import Parameters, Rule, in_range, number_parameter
 from policies.framework.stack import PolicyStack, Resource
 
 _UNLIMITED: Final = (Absent(), Known(0))
+_VOLUMES: Final[tuple[LiteralString, ...]] = (
+    "quota.dataTransferBytes",
+    "quota.logicalSizeBytes",
+    "quota.writtenDataBytes",
+)
+_LEAST_BYTES: Final = 1e9
+"""What any database writes or hands out within a month, its backups included."""
+
 _MOST: Final = ("defaultEndpointSettings", "autoscalingLimitMaxCu")
 
 
 def _judge(project: Resource, _stack: PolicyStack, limits: Parameters) -> Iterable[Message]:
     seconds = timedelta(days=limits["days"]).total_seconds()
     yield from _judge_quota(project, "quota.activeTimeSeconds", seconds)
+    for path in _VOLUMES:
+        yield from _judge_quota(project, path, _LEAST_BYTES)
     if project.at("quota", "computeTimeSeconds") in _UNLIMITED:
         return
     match project.at(*_MOST):

@@ -52,6 +52,10 @@ def _judge_grants(key: Resource, stack: PolicyStack) -> Iterator[Message]:
     keys = stack.view(KmsKeys)
     for grant in stack.of_type(GRANT):
         if key in keys.resolve(grant, "keyId", grant.at("keyId")):
+            grantee, retiring = grant.at("granteePrincipal"), grant.at("retiringPrincipal")
+            for who in (grantee, retiring):
+                if isinstance(who, Known) and not find_guard(str(who.value), stack):
+                    yield message("{grant} is for somebody who is no role of this stack", grant=grant)
             operations = grant.at("operations").each()
             if Known("CreateGrant") in operations:
                 yield message("{grant} lets its grantee hand the key on", grant=grant)

@@ -7,21 +7,14 @@ from pulumi_policy import Severity
 
 from policies.facts.buckets import arn_of, vaults
 from policies.facts.iam_documents import ROLE
-from policies.facts.kms_keys import KmsKeys
+from policies.facts.kms_keys import KmsKeys, judge_key
 from policies.facts.role_rights import RoleRights
 from policies.facts.s3_access import PUT, IamIdentities, IamIdentity
 from policies.framework.controls import Control
-from policies.framework.messages import Message, message, unknown_value
-from policies.framework.property_values import Absent, Known, Unknown
+from policies.framework.messages import Message, message
 from policies.framework.rule import Parameters, Rule
 from policies.framework.stack import PolicyStack, Resource
 
-_NEEDED: Final[tuple[tuple[LiteralString, Known, LiteralString], ...]] = (
-    ("isEnabled", Known(value=True), "it is off"),
-    ("keyUsage", Known("ENCRYPT_DECRYPT"), "it is for something else than to encrypt"),
-    ("customerMasterKeySpec", Known("SYMMETRIC_DEFAULT"), "it is not symmetric, and S3 takes no other"),
-)
-_STORES: Final[tuple[LiteralString, ...]] = ("customKeyStoreId", "xksKeyId")
 _USES: Final[tuple[tuple[str, LiteralString], ...]] = (
     (PUT, "kms:GenerateDataKey"),
     ("s3:GetObjectVersion", "kms:Decrypt"),
@@ -31,23 +24,10 @@ _USES: Final[tuple[tuple[str, LiteralString], ...]] = (
 
 def _judge(vault: Resource, stack: PolicyStack, _limits: Parameters) -> Iterator[Message]:
     for key in stack.view(KmsKeys).of_bucket(vault):
-        yield from _check_key(key)
+        yield from judge_key(key)
         for alias in stack.view(KmsKeys).find_rivals(key):
             yield message("{alias} has its alias's name and leads elsewhere", alias=alias)
         yield from _check_users(vault, key, stack)
-
-
-def _check_key(key: Resource) -> Iterator[Message]:
-    for path, needed, problem in _NEEDED:
-        match key.at(path):
-            case Unknown():
-                yield unknown_value(key, path)
-            case value if value not in (Absent(), needed):
-                yield message(problem)
-            case _:
-                pass
-    if any(not isinstance(key.at(path), Absent) for path in _STORES):
-        yield message("its material lies in a store that can be cut off from it")
 
 
 def _check_users(vault: Resource, key: Resource, stack: PolicyStack) -> Iterator[Message]:

@@ -24,6 +24,8 @@ def _judge(vault: Resource, stack: PolicyStack, limits: Parameters) -> Iterable[
     if not logging:
         yield message("its access is not logged")
     for part in logging:
+        if part.at("targetGrants").each():
+            yield message("{part} gives its log away by an access control list", part=part)
         targets = [bucket for bucket in bucket_index.log_targets(part) if bucket != vault]
         if not targets:
             target = part.at("targetBucket") if part != vault else part.at("logging", "targetBucket")

@@ -12,9 +12,10 @@ from policies.facts.iam_documents import ANYONE, read_statements
 from policies.facts.iam_requests import IamRequest, is_allowed
 from policies.facts.kms_keys import KmsKeys
 from policies.facts.lifecycles import default_retention, retention_days
+from policies.framework.closing_rules import find_production
 from policies.framework.controls import Control
 from policies.framework.messages import Message, message, unknown_value
-from policies.framework.property_values import Absent, Known, Unknown
+from policies.framework.property_values import Absent, Known, PropertyValue, Unknown
 from policies.framework.rule import (
     Parameter,
     Parameters,
@@ -48,7 +49,7 @@ def _judge(vault: Resource, stack: PolicyStack, limits: Parameters) -> Iterable[
     if any(_names_trail(component, account) for component in stack.publishers("trailArn")):
         return []
     trails = [
-        list(_check_trail(trail, stack, limits))
+        [*_check_trail(trail, stack, limits), *_check_objects(trail, vault, stack)]
         for trail in stack.of_type(TRAIL)
         if FailureDomain.of(trail, stack).account == account
     ]
@@ -190,6 +191,30 @@ def _records_management(trail: Resource) -> bool:
                 and fields[0].at("equals", 0) == Known("Management")
                 for fields in (selector.at("fieldSelectors").each() for selector in selectors.each())
             )
+
+
+def _check_objects(trail: Resource, vault: Resource, stack: PolicyStack) -> Iterator[Message]:
+    """Yield that it records the objects of other buckets alone; in production a vault's must be recorded."""
+    scopes = [
+        [value for name, field in fields if name == Known("resources.ARN") for value in _prefixes_of(field)]
+        for selector in trail.at("advancedEventSelectors").each()
+        if (fields := [(one.at("field"), one) for one in selector.at("fieldSelectors").each()])
+        and any(
+            name == Known("resources.type") and Known("AWS::S3::Object") in field.at("equals").each()
+            for name, field in fields
+        )
+    ]
+    arn = f"{arn_of(vault)}/"
+    covered = any(not scope or any(arn.startswith(prefix) for prefix in scope) for scope in scopes)
+    unknown = any(isinstance(selector, Unknown) for selector in trail.at("advancedEventSelectors").each())
+    if not unknown and not covered and (scopes or find_production(stack)):
+        yield message("{trail} leaves out what is done to the objects of {vault}", trail=trail, vault=vault)
+
+
+def _prefixes_of(field: PropertyValue) -> Iterator[str]:
+    for operator in ("equals", "startsWith", "startsWiths"):
+        for value in field.at(operator).each():
+            yield str(value.value) if isinstance(value, Known) else ""
 
 
 def _leaves_objects_out(trail: Resource) -> bool:

@@ -12,7 +12,7 @@ from policies.facts.s3_access import is_open
 from policies.facts.strangers import admits_strangers, judge_account, own_accounts
 from policies.framework.controls import Control
 from policies.framework.messages import Message, message, unknown_value
-from policies.framework.property_values import Absent, Known, Unknown
+from policies.framework.property_values import Absent, Known, PropertyValue, Unknown
 from policies.framework.rule import Parameter, Parameters, Rule
 from policies.framework.stack import PolicyStack, Resource
 
@@ -23,6 +23,16 @@ _POINT_OF_ALL_REGIONS: Final = "aws:s3control/multiRegionAccessPoint:MultiRegion
 _POINT_OF_ALL_REGIONS_POLICY: Final = (
     "aws:s3control/multiRegionAccessPointPolicy:MultiRegionAccessPointPolicy"
 )
+_ANALYTICS: Final = "aws:s3/analyticsConfiguration:AnalyticsConfiguration"
+_GRANTS: Final = "aws:s3control/accessGrantsLocation:AccessGrantsLocation"
+_OPENINGS: Final = {
+    "aws:s3/bucketRequestPaymentConfiguration:BucketRequestPaymentConfiguration": "requestPayer",
+    "aws:s3/bucketWebsiteConfiguration:BucketWebsiteConfiguration": "website",
+    "aws:s3/bucketCorsConfiguration:BucketCorsConfiguration": "corsRules",
+}
+_NOTIFICATION: Final = "aws:s3/bucketNotification:BucketNotification"
+_TOLD: Final = {"lambdaFunctions": "lambdaFunctionArn", "queues": "queueArn", "topics": "topicArn"}
+_SWITCHES: Final = ("blockPublicAcls", "blockPublicPolicy", "ignorePublicAcls", "restrictPublicBuckets")
 _ACCOUNTS: Final = Parameter(
     "accounts",
     [],
@@ -56,6 +66,20 @@ def _judge(vault: Resource, stack: PolicyStack, limits: Parameters) -> Iterator[
         for policy in stack.of_type(_ACCESS_POINT_POLICY)
         if any(point in stack.dependencies(policy, "accessPointArn") for point in points)
     ]
+    yield from _judge_documents(policies, at_points, own)
+    for point in points:
+        yield from _judge_point(point, own)
+    yield from _judge_openings(vault, stack)
+    yield from _judge_notifications(vault, stack, own)
+    yield from _judge_inventories(vault, stack, own)
+    yield from _judge_points_of_all_regions(vault, stack, own)
+    for replication in stack.view(Buckets).parts(vault, REPLICATION):
+        yield from _judge_destinations(replication, own)
+
+
+def _judge_documents(
+    policies: list[Resource], at_points: list[Resource], own: Collection[str]
+) -> Iterator[Message]:
     for policy in (*policies, *at_points):
         statements, unreadable = read_statements(policy)
         yield from unreadable
@@ -63,20 +87,64 @@ def _judge(vault: Resource, stack: PolicyStack, limits: Parameters) -> Iterator[
         judged = [one for one in statements if policy in at_points or not is_open(one)]
         if any(admits_strangers(statement, own) for statement in judged):
             yield message("{policy} lets in somebody of another account", policy=policy)
-    yield from _judge_inventories(vault, stack, own)
-    yield from _judge_points_of_all_regions(vault, stack, own)
-    for replication in stack.view(Buckets).parts(vault, REPLICATION):
-        yield from _judge_destinations(replication, own)
+
+
+def _judge_notifications(vault: Resource, stack: PolicyStack, own: Collection[str]) -> Iterator[Message]:
+    for told in stack.view(Buckets).parts(vault, _NOTIFICATION):
+        named = [one.at(name) for kind, name in _TOLD.items() for one in told.at(kind).each()]
+        if any(isinstance(arn, Known) and not judge_account(arn, own) for arn in named):
+            yield message("{told} tells another account of its backups", told=told)
 
 
 def _judge_inventories(vault: Resource, stack: PolicyStack, own: Collection[str]) -> Iterator[Message]:
     for inventory in stack.view(Buckets).parts(vault, _INVENTORY):
         to = inventory.at("destination", "bucket")
-        at_home = isinstance(to.at("accountId"), Absent) or judge_account(to.at("accountId"), own)
-        if at_home is None:
-            yield unknown_value(inventory, "destination.bucket.accountId")
-        elif not at_home:
-            yield message("{inventory} lists its backups to another account", inventory=inventory)
+        yield from _judge_list(inventory, to.at("bucketArn"), to.at("accountId"), own, stack)
+    for analytics in stack.view(Buckets).parts(vault, _ANALYTICS):
+        to = analytics.at("storageClassAnalysis", "dataExport", "destination", "s3BucketDestination")
+        if not isinstance(to, Absent):
+            yield from _judge_list(analytics, to.at("bucketArn"), to.at("bucketAccountId"), own, stack)
+
+
+def _judge_list(
+    part: Resource, arn: PropertyValue, account: PropertyValue, own: Collection[str], stack: PolicyStack
+) -> Iterator[Message]:
+    """Yield that a list of backups goes to a bucket of somebody else, or of nobody whom the stack knows."""
+    if isinstance(arn, Unknown) and not stack.dependencies(part):
+        yield unknown_value(part, "destination")
+        return
+    declared = isinstance(arn, Unknown) or (
+        isinstance(arn, Known) and stack.view(Buckets).by_arn(str(arn.value)) is not None
+    )
+    at_home = declared if isinstance(account, Absent) else judge_account(account, own)
+    if at_home is None:
+        yield unknown_value(part, "destination")
+    elif not at_home:
+        yield message("{part} lists its backups to another account", part=part)
+
+
+def _judge_point(point: Resource, own: Collection[str]) -> Iterator[Message]:
+    account, blocked = point.at("accountId"), point.at("publicAccessBlockConfiguration")
+    if isinstance(account, Known) and not judge_account(account, own):
+        yield message("{point} is a way in of another account", point=point)
+    if any(blocked.at(switch) == Known(value=False) for switch in _SWITCHES):
+        yield message("{point} lets the public in", point=point)
+
+
+def _judge_openings(vault: Resource, stack: PolicyStack) -> Iterator[Message]:
+    """Yield what hands its objects out besides policies: a website, a payer, and grants of access."""
+    for token, inline in _OPENINGS.items():
+        for part in stack.view(Buckets).parts_or_inline(vault, token, inline):
+            yield message("{part} hands its objects out", part=part)
+    for location in stack.of_type(_GRANTS):
+        scope = location.at("locationScope")
+        if not isinstance(scope, Known) or str(scope.value) in ("s3://", _scope_of(vault)):
+            yield message("{location} hands its objects out by grants", location=location)
+
+
+def _scope_of(vault: Resource) -> str:
+    name = vault.at("bucket")
+    return f"s3://{name.value}" if isinstance(name, Known) else ""
 
 
 def _judge_points_of_all_regions(

@@ -14,9 +14,8 @@ from policies.framework.rule import Parameters, Rule
 from policies.framework.stack import PolicyStack, Resource
 
 _TIERING: Final = "aws:s3/bucketIntelligentTieringConfiguration:BucketIntelligentTieringConfiguration"
-_AT_ONCE: Final = frozenset(
-    {"STANDARD", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "GLACIER_IR", "REDUCED_REDUNDANCY"}
-)
+_AT_ONCE: Final = frozenset({"STANDARD", "STANDARD_IA", "INTELLIGENT_TIERING", "GLACIER_IR"})
+_IN_ONE_PLACE: Final = frozenset({"EXPRESS_ONEZONE", "ONEZONE_IA", "REDUCED_REDUNDANCY"})
 _HOURS: Final = {"GLACIER": 5, "DEEP_ARCHIVE": 12, "ARCHIVE_ACCESS": 5, "DEEP_ARCHIVE_ACCESS": 12}
 """Class -> hours to its first byte, by the standard retrieval (AWS S3, "Archive retrieval options")."""
 
@@ -52,6 +51,8 @@ def _check(
                     wait=duration(wait),
                     limit=duration(limit),
                 )
+        case Known(called) if called in _IN_ONE_PLACE:
+            yield message("{part} puts it where the loss of one data centre takes it", part=part)
         case Known(called) if called not in _AT_ONCE:
             yield message("{part} puts it in a class that is not known", part=part)
         case Known() | Absent() | _:
@@ -73,7 +74,7 @@ def _find_limit(stack: PolicyStack) -> timedelta:
 
 RULE: Final = Rule(
     id="vault-is-read-in-time",
-    title="Every backup lies where its first byte comes back within the time that a recovery has",
+    title="Every backup lies in several places, and its first byte comes back while a recovery has time",
     violated="keeps backups where they can't be read in time",
     severity=Severity.HIGH,
     risk="The backup is there, and the recovery waits for hours until an archive hands it out.",

@@ -5,7 +5,7 @@ from typing import Final
 
 from pulumi_policy import Severity
 
-from policies.facts.buckets import Buckets, vaults
+from policies.facts.buckets import REPLICATION, Buckets, vaults
 from policies.facts.independence import judge_independence
 from policies.facts.key_authority import find_authorities, have_nobody_in_common, join_authorities
 from policies.facts.kms_keys import KmsKeys
@@ -34,7 +34,10 @@ def _judge(vault: Resource, stack: PolicyStack, limits: Parameters) -> Iterable[
         for source, replication, target in stack.view(Buckets).replications
         if vault in (source, target)
     ]
-    return accept_any(alternatives, [message("no replication joins it with another bucket of this stack")])
+    found = accept_any(alternatives, [message("no replication joins it with another bucket of this stack")])
+    if len(stack.view(Buckets).parts(vault, REPLICATION)) > 1:
+        found.append(message("a second replication of it replaces the first"))
+    return found
 
 
 def _check_all_rules(replication: Resource) -> Iterator[Message]:
@@ -118,6 +121,14 @@ def _check_rule(
                 "{replication} encrypts the replica with a key that the source's account can take away",
                 replication=replication,
             )
+    if not isinstance(destination.at("metrics"), Absent):
+        yield from expect_value(
+            destination.at("metrics", "status"),
+            replication,
+            "rules.destination.metrics",
+            one_of("Enabled"),
+            "tells nobody of a copy that fails",
+        )
     time = destination.at("replicationTime")
     yield from expect_value(
         time.at("status"),

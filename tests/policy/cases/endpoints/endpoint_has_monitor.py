@@ -10,6 +10,9 @@ CASE = Case(
         lambda s: alter(s, HEALTH, isPaused=True),
         lambda s: alter(s, HEALTH, type="PING"),
         lambda s: alter(s, HEALTH, url="https://api.example.com/"),
+        lambda s: alter(s, HEALTH, url="https://api.example.com/health?fast=1"),
+        lambda s: alter(s, "uptime-backend-version", type="PING"),
+        lambda s: alter(s, "uptime-backend-version", url="https://api.example.com/robots.txt"),
         lambda s: alter(s, HEALTH, url="https://other.example.com/health"),
         lambda s: alter(s, HEALTH, url="https://api.example.com:8443/health"),
         lambda s: alter(s, FRONTEND, isPaused=True),
@@ -35,8 +38,11 @@ CASE = Case(
         lambda s: alter(s, HEALTH, type=secret("KEYWORD")),
     ),
     fine=(
-        lambda s: alter(s, HEALTH, url="https://API.example.com:443/health?deep=1"),
+        lambda s: alter(s, HEALTH, url="https://API.example.com:443/health"),
+        lambda s: alter(alter(s, "uptime", watches=[]), HEALTH, url="https://api.example.com/health?deep=1"),
         lambda s: alter(s, HEALTH, type="API"),
-        lambda s: without(alter(s, "uptime-backend-version", url=HEALTH_URL), HEALTH),
+        lambda s: without(
+            alter(alter(s, "uptime", watches=[]), "uptime-backend-version", url=HEALTH_URL), HEALTH
+        ),
     ),
 )

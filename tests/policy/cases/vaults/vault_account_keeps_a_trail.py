@@ -65,6 +65,7 @@ CASE = Case(
         ),
     ),
     absent=(
+        change(TRAIL, advancedEventSelectors=ABSENT),
         drop(TRAIL),
         change(TRAIL, isMultiRegionTrail=ABSENT),
         change(TRAIL, enableLogFileValidation=ABSENT),
@@ -81,7 +82,6 @@ CASE = Case(
     fine=(
         *GUARD.fine,
         objects({"field": "readOnly", "equals": ["false"]}),
-        change(TRAIL, advancedEventSelectors=ABSENT),
         change(TRAIL, enableLogging=ABSENT, includeGlobalServiceEvents=ABSENT),
         add(aws("cloudtrail/trail:Trail", "another", isMultiRegionTrail=False)),
         both(drop(TRAIL), change("backups-alarms-eu-west-1", trailArn=EXISTING)),
