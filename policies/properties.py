@@ -148,11 +148,12 @@ PROPERTIES: Final = (
         "Outages are told",
         "An outage of a critical endpoint reaches a person within the objective's minutes by two "
         "independent ways, at any minute of the year; and a second person where the first does not answer.",
-        "For each endpoint and watched address its monitors: path, query, keyword and statuses, interval, retries and delays added up, "
-        "regions, certificate, pauses and windows; the contacts with their status, delay and the domain "
-        "they depend on, beside the route of their level; a second prober of another vendor; at PagerDuty each level of an escalation policy "
-        "with its people, schedules, their layers and restrictions, delays, repeats, urgency and timeouts, "
-        "and the windows, event rules and orchestrations that keep events from them.",
+        "For each endpoint and watched address its monitors: path, query, keyword and statuses, interval, "
+        "retries and delays added up, regions, certificate, pauses and windows; the contacts with their "
+        "status, delay and the domain they depend on, beside the route of their level; a second prober of "
+        "another vendor; at PagerDuty each level of an escalation policy with its people, schedules, their "
+        "layers and restrictions, delays, repeats, urgency and timeouts, and the windows, event rules and "
+        "orchestrations that keep events from them.",
         "Whether a phone rings, and how a service at PagerDuty escalates that another program declares: a "
         "test message of the vendor shows that. Holidays, overrides and people who left since.",
         (
@@ -183,8 +184,8 @@ PROPERTIES: Final = (
         "A new error of a service reaches its owners, and a flood of errors hides none.",
         "For each service its project, key, rate limit, spike protection and owners; alerts with their "
         "triggers, filters, environment, frequency and actions; monitors without an alert and alerts "
-        "without a monitor; what each measures, over how long, from which value on, and of which project others do; whether the "
-        "service is given its project's DSN where it runs.",
+        "without a monitor; what each measures, over how long, from which value on, and of which project "
+        "others do; whether the service is given its project's DSN where it runs.",
         "Errors that a service does not report.",
         (
             "alert-listens-to-something",
@@ -253,8 +254,8 @@ PROPERTIES: Final = (
         "Inputs and outputs that are credentials by their package's schema; policies of secrets; texts in "
         "the form of a known credential; types that make keys, tokens or users with passwords; variables "
         "at a host, a function or a container whose names say that they hold a secret, and the places of a "
-        "host that get them; the key, replicas and deletion of a job's document; who is given the owner of a "
-        "database.",
+        "host that get them; the key, replicas and deletion of a job's document; who is given the owner of "
+        "a database.",
         "A credential of an unknown form in an input that no schema marks and that is no variable.",
         (
             "host-secret-is-sensitive",
