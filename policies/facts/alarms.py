@@ -259,9 +259,9 @@ def _judge_subscriptions(topic: Resource, stack: PolicyStack, *, least: float) -
         )
     if topic.at("fifoTopic") == Known(value=True):
         yield message("{topic} is one of queues, which tells no person", topic=topic)
-    for one in (topic, *subscriptions):
-        if _gives_up(one.at("deliveryPolicy")):
-            yield message("{one} tries to tell once at most", one=one)
+    for holder in (topic, *subscriptions):
+        if _gives_up(holder.at("deliveryPolicy")):
+            yield message("{holder} tries to tell once at most", holder=holder)
     for filtering in stack.view(_index_by_topic, _PROTECTION, "arn").get(topic, ()):
         yield message("{filtering} may take messages of {topic} away", filtering=filtering, topic=topic)
 

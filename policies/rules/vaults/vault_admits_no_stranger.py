@@ -90,10 +90,10 @@ def _judge_documents(
 
 
 def _judge_notifications(vault: Resource, stack: PolicyStack, own: Collection[str]) -> Iterator[Message]:
-    for told in stack.view(Buckets).parts(vault, _NOTIFICATION):
-        named = [one.at(name) for kind, name in _TOLD.items() for one in told.at(kind).each()]
+    for notification in stack.view(Buckets).parts(vault, _NOTIFICATION):
+        named = [one.at(name) for kind, name in _TOLD.items() for one in notification.at(kind).each()]
         if any(isinstance(arn, Known) and not judge_account(arn, own) for arn in named):
-            yield message("{told} tells another account of its backups", told=told)
+            yield message("{notification} tells another account of its backups", notification=notification)
 
 
 def _judge_inventories(vault: Resource, stack: PolicyStack, own: Collection[str]) -> Iterator[Message]:
