@@ -3,9 +3,10 @@ Backup and restore of a database, compared with the commands that a person would
 
 `python bench/backup.py [scale] [rounds]` fills a database with pgbench (15 MB per unit of scale, so 75 is
 1.1 GB), serves a folder with `rclone serve s3`, and runs all contenders in turn on both. It prints medians
-of whole processes without the servers. `python bench/backup.py memory` backs up 100 MB, 1 GB and 10 GB once.
-`python bench/backup.py large [gigabytes] [rounds]` compares with `pg_dump -Fd -j2` and `pg_restore -j2`, on a
-database with 80 % in one table; by default 10 GB, once, after a round that is not counted.
+of whole processes without the servers. `python bench/backup.py costs` backs up 100 MB, 1 GB and 10 GB once,
+and prints what an hourly schedule pays for. `python bench/backup.py large [gigabytes] [rounds]` compares with
+`pg_dump -Fd -j2` and `pg_restore -j2`, on a database with 80 % in one table; by default 10 GB, once, after a
+round that is not counted.
 """
 
 import os
@@ -20,6 +21,7 @@ from pathlib import Path
 from secrets import token_urlsafe
 from typing import Final
 
+import psutil
 import psycopg
 from measurement import Figures, Pipeline, disk_bytes, measure, run_in_turn, show
 from psycopg import sql
@@ -29,6 +31,7 @@ from rich.table import Table
 from core.state_folder import HOME_VARIABLE
 from postgres_server.cluster import Cluster
 from postgres_server.server import SUPERUSER
+from recovery.manifest import Manifest
 from twin.host.home import TwinHome
 
 sys.path.append(str(Path(__file__).parents[1] / "tests" / "recovery"))
@@ -225,22 +228,45 @@ def compare_uneven(gigabytes: int, rounds: int) -> None:
         show(f"Restore: {title}", run_in_turn(contenders, rounds), [LOCAL], {(ours, LOCAL): 0.9})
 
 
-def memory() -> None:
-    table = Table("database", "wall", "memory", "temporary disk", title="bulwark backup")
+def costs() -> None:
+    """Print what one backup costs by the size of the database, and so what an hourly schedule pays for."""
+    table = Table(
+        *("database", "wall", "memory", "temporary disk", "CPU of the server"),
+        *("sent by the server", "stored"),
+        title="bulwark backup",
+    )
     with start_servers() as servers:
         for megabytes in (100, 1_000, 10_000):
             fill(servers, -(-megabytes // MEGABYTES_PER_SCALE))
+            before = server_cpu_seconds(servers.cluster)
             found = backups(servers)["bulwark"]()
+            cpu = server_cpu_seconds(servers.cluster) - before
+            newest = max(servers.stored.rglob("manifest.json"), key=lambda path: path.parent.name)  # a time
+            manifest = Manifest.model_validate_json(newest.read_bytes())
             table.add_row(
-                f"{megabytes:,} MB", f"{found.wall:.1f} s", f"{found.memory:.0f} MB", f"{found.disk:.0f} MB"
+                f"{megabytes:,} MB",
+                f"{found.wall:.1f} s",
+                f"{found.memory:.0f} MB",
+                f"{found.disk:.0f} MB",
+                f"{cpu:.1f} s",
+                f"{manifest.dump_bytes / 1e6:,.0f} MB",
+                f"{manifest.dump.bytes / 1e6:,.0f} MB",
             )
-    Console().print(table)
+    Console(width=max(Console().width, 130)).print(table)
+
+
+def server_cpu_seconds(cluster: Cluster) -> float:
+    """Return the CPU seconds of a server's processes, of those that have ended as well."""
+    main = psutil.Process(int((cluster.data / "postmaster.pid").read_text().split()[0]))
+    ended = main.cpu_times()
+    running = [child.cpu_times() for child in main.children()]
+    return ended.children_user + ended.children_system + sum(each.user + each.system for each in running)
 
 
 if __name__ == "__main__":
     match sys.argv[1:]:
-        case ["memory"]:
-            memory()
+        case ["costs"]:
+            costs()
         case ["large", *arguments]:
             numbers = [int(argument) for argument in arguments]
             compare_uneven(*numbers, *(10, 1)[len(numbers) :])

@@ -28,6 +28,9 @@ _DECLARED: Final = frozenset(
 _GONE: Final = frozenset(("unconfirmed", "deleted project"))
 """Kinds of notes of the twin's vendors about what does not exist; Neon can give a deleted project back."""
 
+_UNCOUNTED: Final = frozenset(("railway", "pulumi-python"))
+"""Packages of what is no object of a vendor: variables, and roles that SQL makes within a branch."""
+
 _OWN: Final = Counter({("neon", "role"): 1, ("neon", "database"): 1})
 """A new Neon project has a first role and database of its own."""
 
@@ -38,7 +41,7 @@ def aws_client(installation: Installation, service: str, region: str = REGIONS[0
 
 
 def count_vendor_objects(installation: Installation) -> Counter[tuple[str, str]]:
-    """Count what exists at the vendors but Railway, where variables are no objects, by (vendor, kind)."""
+    """Count the objects at the vendors, by (vendor, kind)."""
     with closing(VendorStore(installation.home.vendors)) as store:
         rows = store._read("SELECT vendor, kind FROM object", ())  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - no public way to see all
     counted = Counter((str(vendor), str(kind)) for vendor, kind in rows)
@@ -86,6 +89,6 @@ def count_recorded(installation: Installation) -> Counter[tuple[str, str]]:
         {
             (package, kind): count
             for (package, kind), count in counted.items()
-            if kind and package != "railway" and (package != "aws" or kind in aws_kinds)
+            if kind and package not in _UNCOUNTED and (package != "aws" or kind in aws_kinds)
         }
     )
