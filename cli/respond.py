@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import sys
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -41,6 +42,9 @@ def respond(
     keep_as: str = "",
     role: str = "",
     deployment: str = "",
+    key: str = "",
+    revoke: str = "",
+    key_file: str = "",
     confirm: str | None = None,
     list_: Annotated[bool, Parameter(name="--list", negative=())] = False,
 ) -> int:
@@ -62,6 +66,9 @@ def respond(
         keep_as: Name under which what is replaced is kept, where the step replaces something.
         role: Which one, where a target has several, such as the roles of a database.
         deployment: Id of the deployment that runs, or is deployed, again.
+        key: Id of the API key that another one replaces.
+        revoke: Id of the API key that was replaced: it is revoked.
+        key_file: File of this machine for the new key, mode 0600; it must not be there yet.
         confirm: STACK/TARGET, as the plan shows it: make the changes, and ask nothing.
         list_: List the steps, and the records of the stack's responses.
 
@@ -74,7 +81,15 @@ def respond(
     chosen = find_step(step)
     if target is None:
         raise Failure(f"{chosen.name} needs {chosen.takes}.", f"`./bulwark respond {chosen.name} NAME`.")
-    options = StepOptions(at=_as_utc(at), keep_as=keep_as, role=role, deployment=deployment)
+    options = StepOptions(
+        at=_as_utc(at),
+        keep_as=keep_as,
+        role=role,
+        deployment=deployment,
+        key=key,
+        revoke=revoke,
+        key_file=key_file,
+    )
     console = PrintableConsole(stderr=True)
     with console.status(f"Looking: {chosen.name} {target}"):
         context = _open(found)
@@ -145,7 +160,7 @@ def _as_utc(moment: datetime | None) -> datetime | None:
 
 def _command(target: StackTarget, step: ResponseStep, name: str, options: StepOptions, confirmed: str) -> str:
     chosen = "".join(
-        f" --{option.replace('_', '-')} {text.removesuffix('Z') if option == 'at' else text}"
+        f" --{option.replace('_', '-')} {shlex.quote(text.removesuffix('Z') if option == 'at' else text)}"
         for option, text in options.document().items()
     )
     return f"./bulwark respond {step.name} {name}{chosen}{_options(target)} --confirm {confirmed}"

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Final
 
 import httpx
-from pydantic import BaseModel
+from pydantic import BaseModel, RootModel
 
 from live.vendor_api import Api
 
@@ -142,6 +142,32 @@ class NeonDatabase(BaseModel):
 
 class _Databases(BaseModel):
     databases: list[NeonDatabase]
+
+
+class NeonApiKey(BaseModel):
+    """A key of Neon's API, without its token, which is shown once. One of a project reaches that alone."""
+
+    id: int
+    name: str
+    project_id: str | None = None
+    created_at: datetime | None = None
+    last_used_at: datetime | None = None
+    last_used_from_addr: str | None = None
+
+
+class _ApiKeys(RootModel[list[NeonApiKey]]):
+    pass
+
+
+def api_keys_path(organization: str) -> str:
+    """Return the path of an organization's keys; without one, that of the personal keys."""
+    return f"/organizations/{organization}/api_keys" if organization else "/api_keys"
+
+
+def list_api_keys(api: Api, organization: str) -> list[NeonApiKey]:
+    """Return the keys of an organization; without one, those of the person whose key the caller has."""
+    answer = api.get(_ApiKeys, api_keys_path(organization))
+    return answer.root if answer else []
 
 
 def list_organizations(api: Api) -> list[NeonMembership]:

@@ -24,6 +24,15 @@ class StepOptions(NamedTuple):
     deployment: str = ""
     """Id of a deployment, as the service's host has it."""
 
+    key: str = ""
+    """Id of a vendor's API key that another one replaces."""
+
+    revoke: str = ""
+    """Id of one that was replaced, and is revoked."""
+
+    key_file: str = ""
+    """File on this machine for the new key."""
+
     def document(self) -> dict[str, str]:
         """Return what was chosen, by option, as the record has it."""
         texts = {**self._asdict(), "at": format_instant(self.at) if self.at else ""}

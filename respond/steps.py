@@ -7,6 +7,7 @@ from respond.database_writes import ALLOW_WRITES, STOP_WRITES
 from respond.deployments import REDEPLOY, ROLL_BACK
 from respond.recover_project import RECOVER_PROJECT
 from respond.restore_branch import RESTORE_BRANCH
+from respond.rotate_api_key import ROTATE_API_KEY
 from respond.rotate_dsn import ROTATE_DSN
 from respond.rotate_password import ROTATE_PASSWORD
 from respond.step import ResponseStep
@@ -20,6 +21,7 @@ STEPS: Final[tuple[ResponseStep, ...]] = (
     RECOVER_PROJECT,
     ROTATE_PASSWORD,
     ROTATE_DSN,
+    ROTATE_API_KEY,
 )
 
 

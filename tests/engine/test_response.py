@@ -67,10 +67,11 @@ def read_journal(fast_twin: FastTwin) -> list[Any]:
 
 
 def call_neon(fast_twin: FastTwin, method: str, path: str, **body: Any) -> Any:
-    home = fast_twin.installation.home
+    """Call Neon's API below the projects, or at a path that begins with a slash."""
+    home, below = fast_twin.installation.home, "" if path.startswith("/") else "/projects/"
     answer = httpx.request(
         method,
-        f"http://127.0.0.1:{home.port('vendors')}/neon/api/v2/projects/{path}",
+        f"http://127.0.0.1:{home.port('vendors')}/neon/api/v2{below}{path}",
         headers={"Authorization": f"Bearer {home.secret('NEON_API_KEY')}"},
         json=body or None,
         timeout=60,
@@ -235,6 +236,36 @@ def test_a_leaked_dsn_is_marked_for_the_next_up(fast_twin: FastTwin) -> None:
     fast_twin.bulwark("pulumi", "state", "untaint", key["urn"], "--yes", "--stack", "local")
     unknown = fast_twin.bulwark("respond", "rotate-dsn", "nothing")
     assert unknown.err.splitlines()[0] == "bulwark: The stack has no service with error tracking nothing."
+
+
+def test_the_runbook_of_a_leaked_api_key_is_followed_and_its_token_is_in_the_file_alone(
+    fast_twin: FastTwin, tmp_path: Path
+) -> None:
+    project = call_neon(fast_twin, "GET", fast_twin.output("database_projects")["database"])["project"]
+    keys = f"/organizations/{project['org_id']}/api_keys"
+    leaked, file = call_neon(fast_twin, "POST", keys, key_name="ci"), tmp_path / "new.key"
+    typed = [
+        [word.replace("ID", str(leaked["id"])).replace("new.key", str(file)) for word in words]
+        for words in list_commands("credential.md", "")
+        if words[1] == "rotate-api-key"
+    ]
+    assert [("--key" in words, "--confirm" in words) for words in typed] == [
+        (makes, confirms) for makes in (True, False) for confirms in (False, True)
+    ]
+    shown = ""
+    for words in typed:
+        ended = fast_twin.bulwark(*words)
+        assert ended.code == 0, (words, ended.text)
+        shown += ended.text
+        alive = {key["name"] for key in call_neon(fast_twin, "GET", keys)}
+        assert ("ci" in alive) is not ({"--revoke", "--confirm"} <= set(words))
+    assert f"gh secret set --env production --env-file {file}" in shown
+    token = file.read_text().partition("NEON_API_KEY=")[2].strip()
+    assert file.stat().st_mode & 0o077 == 0
+    written = "".join(map(json.dumps, read_journal(fast_twin)))
+    assert [secret for secret in (token, leaked["key"]) if secret in shown + written] == []
+    assert [key["name"] for key in call_neon(fast_twin, "GET", keys)] == [f"local-replaces-{leaked['id']}"]
+    call_neon(fast_twin, "DELETE", f"{keys}/{call_neon(fast_twin, 'GET', keys)[0]['id']}")
 
 
 def test_no_record_and_no_output_has_a_secret(fast_twin: FastTwin, urls: dict[str, str]) -> None:

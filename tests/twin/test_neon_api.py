@@ -309,3 +309,27 @@ def test_a_deleted_project_is_recovered_within_seven_days(
     assert api("GET", "?recoverable=true")["projects"] == []
     api("POST", f"/{project}/recover", 404)
     assert list((model.home.root / "deleted").glob(f"{project}-*")) == []
+
+
+def test_an_api_key_opens_what_it_is_for_until_it_is_revoked(api: Api, project_answer: Any) -> None:
+    project = project_answer["project"]
+    keys = f"/api/v2/organizations/{project['org_id']}/api_keys"
+
+    def call(key: str, method: str, path: str) -> int:
+        headers = {"Authorization": f"Bearer {key}"}
+        return api.client.request(method, path, headers=headers).status_code
+
+    made = api.client.post(keys, json={"key_name": "ci", "project_id": project["id"]}).json()
+    assert {"id", "key", "name", "created_at", "created_by", "project_id"} == set(made)
+    [listed] = api.client.get(keys).json()
+    assert (listed["id"], listed["last_used_at"]) == (made["id"], None)
+    assert made["key"] not in str(listed)
+    path = f"/api/v2/projects/{project['id']}"
+    assert [call(made["key"], "GET", path), call(made["key"], "DELETE", path)] == [200, 403]
+    assert call(made["key"], "GET", keys) == 403
+    assert api.client.get(keys).json()[0]["last_used_at"]
+    assert api.client.get("/api/v2/api_keys").json() == []
+    revoked = api.client.delete(f"{keys}/{made['id']}")
+    assert (revoked.status_code, revoked.json()["revoked"]) == (200, True)
+    assert call(made["key"], "GET", path) == 401
+    assert api.client.delete(f"{keys}/{made['id']}").status_code == 404

@@ -12,10 +12,12 @@ from twin.neon.api_json import JsonObject
 from twin.neon.model import Neon
 from twin.neon.usage import read_usage
 from twin.vendor.errors import VendorError
-from twin.vendor.http import ApiRequest, VendorApi, bearer_token
+from twin.vendor.http import ApiRequest, Handler, VendorApi, bearer_token
 from twin.vendor.store import Attributes
 
 _ORGANIZATIONS = "/api/v2/users/me/organizations"
+_PERSONAL_KEYS = "/api/v2/api_keys"
+_ORGANIZATION_KEYS = "/api/v2/organizations/{organization}/api_keys"
 _PREFIX = "/api/v2/projects"
 _PROJECT = _PREFIX + "/{project}"
 _BRANCH = _PROJECT + "/branches/{branch}"
@@ -30,11 +32,19 @@ _CREATED = 201
 
 
 def routes(model: Neon) -> list[Route]:
-    """Return the routes of organizations, projects, branches, endpoints, roles, databases and operations."""
+    """Return the routes of keys, organizations, projects, and of what a project has."""
     api, handlers = VendorApi(model, bearer_token, _error_body), _Handlers(model)
     return [
-        api.route(method, path, handler)
+        api.route(method, path, _keep_to_scope(model, method, handler))
         for path, methods in {
+            **{
+                keys: {"GET": handlers.list_api_keys, "POST": handlers.create_api_key}
+                for keys in (_PERSONAL_KEYS, _ORGANIZATION_KEYS)
+            },
+            **{
+                f"{keys}/{{key}}": {"DELETE": handlers.revoke_api_key}
+                for keys in (_PERSONAL_KEYS, _ORGANIZATION_KEYS)
+            },
             _ORGANIZATIONS: {"GET": handlers.list_organizations},
             _PREFIX: {"GET": handlers.list_projects, "POST": handlers.create_project},
             _PROJECT: {
@@ -75,6 +85,18 @@ def routes(model: Neon) -> list[Route]:
     ]
 
 
+def _keep_to_scope(model: Neon, method: str, handler: Handler) -> Handler:
+    """Return the handler that refuses what the request's key does not reach."""
+
+    def handle(request: ApiRequest) -> Response:
+        project = model.store.get("neon", "project", request.path.get("project", "")) or {}
+        organization = str(project.get("orgId") or "")
+        model.keys.require_scope(request.credential, method, request.path, organization)
+        return handler(request)
+
+    return handle
+
+
 def _error_body(error: VendorError) -> JsonObject:
     # Neon's codes are undocumented; most of its errors have an empty one.
     return {"request_id": str(uuid.uuid4()), "code": "", "message": error.message}
@@ -91,12 +113,47 @@ class _Handlers:
     def __init__(self, model: Neon) -> None:
         self._model = model
 
+    def list_api_keys(self, request: ApiRequest) -> Response:
+        keys = self._model.keys.list(self._keys_owner(request))
+        return JSONResponse([api_json.key_to_json(id_, key) for id_, key in keys.items()])
+
+    def create_api_key(self, request: ApiRequest) -> Response:
+        self._model.keys.require_personal(request.credential)
+        name, project = request.body.get("key_name"), request.body.get("project_id") or ""
+        owner = self._keys_owner(request)
+        if not name:
+            raise VendorError(400, "key_name is required.")
+        if project and self._model.require("project", project).get("orgId") != owner:
+            raise VendorError(404, f"The organization has no project {project}.")
+        identifier, token = self._model.keys.make(str(name), owner, str(project))
+        key = api_json.key_to_json(identifier, self._model.keys.list(owner)[identifier])
+        shown = {field: key[field] for field in ("id", "name", "created_at", "project_id") if field in key}
+        return JSONResponse(shown | {"key": token, "created_by": api_json.ACCOUNT})
+
+    def revoke_api_key(self, request: ApiRequest) -> Response:
+        identifier = request.path["key"]
+        key = self._model.keys.revoke(identifier, self._keys_owner(request))
+        shown = api_json.key_to_json(identifier, key)
+        return JSONResponse(shown | {"created_by": api_json.ACCOUNT, "revoked": True})
+
+    def _keys_owner(self, request: ApiRequest) -> str:
+        """Return the organization of the path, "" for personal keys. Raises VendorError (403, 404)."""
+        if "organization" not in request.path:
+            self._model.keys.require_personal(request.credential)
+            return ""
+        name = str(request.path["organization"])
+        if name not in self._list_organization_names():
+            raise VendorError(404, f"There is no organization {name}.")
+        return name
+
     def list_organizations(self, _request: ApiRequest) -> Response:
         """Return the organizations that have a project: the twin knows no others."""
-        projects = self._model.store.list("neon", "project").values()
-        names = sorted({project["orgId"] for project in projects if project.get("orgId")})
-        plan = self._model.plan.name
+        names, plan = self._list_organization_names(), self._model.plan.name
         return JSONResponse({"organizations": [{"id": name, "name": name, "plan": plan} for name in names]})
+
+    def _list_organization_names(self) -> list[str]:
+        projects = self._model.store.list("neon", "project").values()
+        return sorted({project["orgId"] for project in projects if project.get("orgId")})
 
     def list_projects(self, request: ApiRequest) -> Response:
         search, organization = request.query.get("search", ""), request.query.get("org_id")

@@ -54,6 +54,9 @@ _ENDPOINT_FIELDS = {
     "provisioner": "computeProvisioner",
     **_COMPUTE_FIELDS,
 }
+ACCOUNT = "00000000-0000-0000-0000-000000000001"
+"""The user whose account the twin is."""
+
 _UNMEASURED_FIELDS = (
     *("active_time_seconds", "compute_time_seconds", "written_data_bytes", "data_transfer_bytes"),
     "cpu_used_sec",
@@ -177,6 +180,19 @@ def endpoint_to_json(identifier: str, record: Attributes, attributes: Attributes
         "current_state": "idle" if attributes.get("disabled") else "active",
         "passwordless_access": True,
         "creation_source": "console",
+    }
+
+
+def key_to_json(identifier: str, record: Attributes) -> JsonObject:
+    """Return an API key as a list has it: without its token."""
+    return {
+        "id": int(identifier),
+        "name": record["name"],
+        "created_at": format_instant(record["created"]),
+        "created_by": {"id": ACCOUNT, "name": "Twin", "image": ""},
+        "last_used_at": format_instant(record["used"]) if record["used"] else None,
+        "last_used_from_addr": "127.0.0.1" if record["used"] else "",
+        **({"project_id": record["project"]} if record["project"] else {}),
     }
 
 

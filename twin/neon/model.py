@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from twin.neon import sql
+from twin.neon.api_keys import ApiKeys
 from twin.neon.limits import DEFAULT_PLAN, PLANS, PlanLimits, check_compute, check_project
 from twin.neon.project import complete_project, project_to_response
 from twin.neon.records import translate_server_errors
@@ -29,6 +30,14 @@ class Neon(RestorableBranches):
     point-in-time recovery of the parent's cluster. The plan is `launch` unless the store's `account` names
     another. The server is PostgreSQL 18, whatever version a project names, without TLS and without a pooler.
     """
+
+    @property
+    def keys(self) -> ApiKeys:
+        return ApiKeys(self.store)
+
+    def authenticate(self, credential: str, *, writes: bool) -> None:
+        if not self.keys.use(credential):
+            super().authenticate(credential, writes=writes)
 
     @property
     def plan(self) -> PlanLimits:

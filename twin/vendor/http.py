@@ -22,11 +22,12 @@ REFUSED = "refused"
 
 
 class ApiRequest(NamedTuple):
-    """One request: the parameters of its path and query, and its JSON body, {} if there is none."""
+    """One request: parameters of its path and query, its JSON body, {} if there is none, and its token."""
 
     path: Mapping[str, Any]
     query: Mapping[str, str]
     body: dict[str, Any]
+    credential: str
 
 
 Handler = Callable[[ApiRequest], Response]
@@ -76,8 +77,11 @@ class VendorApi:
             if fault and not fault.applied and not fault.cut:
                 return self._fault_response(fault)
             writes = request.method not in _READING_METHODS
-            self.model.authenticate(self.read_credential(request), writes=writes)
-            response = handler(ApiRequest(request.path_params, request.query_params, _parse_body(body)))
+            credential = self.read_credential(request)
+            self.model.authenticate(credential, writes=writes)
+            response = handler(
+                ApiRequest(request.path_params, request.query_params, _parse_body(body), credential)
+            )
         except VendorError as error:
             return JSONResponse(self.error_body(error), self.answer_status(error.status))
         if fault:

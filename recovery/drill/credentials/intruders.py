@@ -218,8 +218,9 @@ INTRUDERS: Final = (
         },
         loses=("history",),
         reaches="The project can be deleted, with every branch and the whole history.",
-        answer="Revoke the key in Neon's account settings; within 7 days `./bulwark respond recover-project` "
-        "gives the project back, else docs/runbooks/loss.md.",
+        answer="Revoke the key in Neon's console, or let `./bulwark respond rotate-api-key` replace it "
+        "first; within 7 days `./bulwark respond recover-project` gives the project back, else "
+        "docs/runbooks/loss.md.",
     ),
     Intruder(
         "administrator",
