@@ -70,7 +70,8 @@ class Alerting(pulumi.ComponentResource):
     """
     Channels at UptimeRobot and Sentry, at either or at none, and the routes to them.
 
-    Publishes for policies: `routes`, incident level -> kinds of channel that it reaches.
+    Publishes for policies: `routes`, incident level -> kinds of channel that it reaches; if there are any,
+    `escalatedByWebhook`, the levels of which the receiver of a webhook calls who is on call.
     """
 
     TYPE: Final = "bulwark:index:Alerting"
@@ -86,7 +87,14 @@ class Alerting(pulumi.ComponentResource):
             severity: [args.channels[channel].kind for channel in names]
             for severity, names in args.routes.items()
         }
-        super().__init__(self.TYPE, name, {"routes": routes}, opts)
+        facts: dict[str, Any] = {"routes": routes}
+        if escalated := [
+            severity
+            for severity, names in args.routes.items()
+            if any(_escalates(args.channels[channel]) for channel in names)
+        ]:
+            facts["escalatedByWebhook"] = escalated
+        super().__init__(self.TYPE, name, facts, opts)
         self._args = args
         self._organization = args.sentry_organization or ""
         self._contacts = {
@@ -206,3 +214,7 @@ class Alerting(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, replace_on_changes=["type"]),
             **special,
         )
+
+
+def _escalates(channel: AlertChannel) -> bool:
+    return isinstance(channel, WebhookChannel) and channel.escalates

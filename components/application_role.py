@@ -78,7 +78,8 @@ class ApplicationRoleProvider(dynamic.ResourceProvider):
     def create(self, props: dict[str, Any]) -> dynamic.CreateResult:
         password = choose_password()
         _ensure_role(props["owner_uri"], props["name"], password, sets_password=True)
-        return dynamic.CreateResult(props["name"], {**props, "password": password})
+        server = urlsplit(props["owner_uri"]).netloc.rpartition("@")[2]
+        return dynamic.CreateResult(f"{server}/{props['name']}", {**props, "password": password})
 
     def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> dynamic.UpdateResult:
         password = _olds["password"] or choose_password()

@@ -63,5 +63,8 @@ class WebhookChannel(_AlertedChannel):
     target: pulumi.Input[str] = field(repr=False)
     """Secret. Its address."""
 
+    escalates: bool = False
+    """Whether the receiver calls the next person where the first does not answer."""
+
 
 AlertChannel = EmailChannel | SlackChannel | PagerDutyChannel | WebhookChannel

@@ -419,7 +419,7 @@ def _describe_channel(name: str, channel: Channel, secrets: Secrets, oncall: "On
                 repeat_minutes=repeat,
             )
         case "webhook":
-            return WebhookChannel(target, delay_minutes=delay, repeat_minutes=repeat)
+            return WebhookChannel(target, channel.escalates, delay_minutes=delay, repeat_minutes=repeat)
 
 
 def _describe_uptime(settings: Settings, uptime: UptimeSettings) -> UptimeArgs:

@@ -60,6 +60,8 @@ class Webhook(_Channel):
     """Any HTTP receiver; uptime alerts only. Its address is the secret `<channel>_target`."""
 
     type: Literal["webhook"]
+    escalates: bool = False
+    """Whether its receiver, an on-call service, calls the next person where the first does not answer."""
 
 
 Channel = Annotated[Slack | PagerDuty | Email | Webhook, Field(discriminator="type")]

@@ -1,5 +1,7 @@
 """The production database, as the engine holds it."""
 
+import re
+
 import psycopg
 import pytest
 from deployment import Deployment
@@ -32,7 +34,7 @@ def test_the_applications_role_is_made_by_the_owner_and_its_secrets_are_encrypte
     production: Deployment,
 ) -> None:
     role = production["database-role-application"]
-    assert role.id == "platform_app"
+    assert re.fullmatch(r"127\.0\.0\.1:\d+/platform_app", role.id)
     assert role.property_dependencies["owner_uri"] == {
         "database-project",
         "database-role-owner",

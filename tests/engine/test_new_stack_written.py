@@ -22,6 +22,7 @@ WHOLE = (
     *("--uptime", "team", "--errors", "acme/platform"),
     *("--channel", "mail=email:ops@example.org", "--channel", "hook=webhook"),
     *("--channel", "chat=slack:acme-talks/#incidents"),
+    *("--set", "alerting.channels.hook.escalates=true"),
 )
 
 

@@ -34,7 +34,8 @@ def owner_uri() -> Iterator[str]:
 
 def make_role(owner_uri: str, name: str) -> dict[str, Any]:
     created = PROVIDER.create({"name": name, "owner_uri": owner_uri, "password": None})
-    assert (created.id, created.outs and created.outs["name"]) == (name, name)
+    assert created.outs
+    assert (created.id.rpartition("/")[2], created.outs["name"]) == (name, name)
     return created.outs or {}
 
 

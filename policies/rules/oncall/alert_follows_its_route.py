@@ -30,9 +30,10 @@ _MAXIMUM: Final = number_parameter(
 
 def _judge(publisher: Resource, stack: PolicyStack, limits: Parameters) -> Iterator[Message]:
     route = publisher.at("routes", _URGENT)
+    is_called = any(kind in _ESCALATING for kind in route.each())
     if isinstance(route, Unknown) or Unknown() in route.each():
         yield unknown_value(publisher, "routes")
-    elif not any(kind in _ESCALATING for kind in route.each()):
+    elif not is_called and Known(_URGENT) not in publisher.at("escalatedByWebhook").each():
         yield message("its route of the first level has no channel that escalates")
     yield from _check_policies(stack)
     levels = _find_levels(stack)
@@ -41,7 +42,8 @@ def _judge(publisher: Resource, stack: PolicyStack, limits: Parameters) -> Itera
             yield from _check_contacts(monitor, publisher.at("routes", level), stack)
             if level == _URGENT:
                 yield from _check_delays(monitor, limits[_MAXIMUM.name])
-    for prober in stack.of_type(UPTIME_MONITOR):
+    # Sentry calls no webhook.
+    for prober in stack.of_type(UPTIME_MONITOR) if is_called else ():
         if levels.get(_text_of(prober.at("url"))) == _URGENT and not any(
             _calls(alert, stack) for alert in stack.view(SentryAlerts).alerts_on(prober)
         ):
@@ -106,8 +108,8 @@ RULE: Final = Rule(
     severity=Severity.CRITICAL,
     risk="At night the outage stands in a chat and in mails, and no phone rings.",
     fix=(
-        "Name a channel of PagerDuty in the route of sev1, assign its contact to each monitor of that level "
-        "without a delay, and let the alert on each prober of it call the service."
+        "Name a channel of PagerDuty in the route of sev1, or a webhook that `escalates`. Assign its contact "
+        "to each monitor of that level without a delay. Let the alert on each prober of it call the service."
     ),
     controls=(Control.SOC_CC7_4, Control.NIST_IR_4, Control.NIST_SI_4_12, Control.ISO_A_5_26),
     subjects=lambda stack: stack.publishers("routes") if find_production(stack) else [],

@@ -45,6 +45,7 @@ CASE = Case(
     at=ROUTES,
     weak=(
         lambda s: alter(s, ROUTES, routes__sev1=["slack", "email", "webhook"]),
+        lambda s: alter(s, ROUTES, routes__sev1=["webhook"], escalatedByWebhook=["sev2"]),
         lambda s: alter(s, ROUTES, routes__sev1=[]),
         untold("alerting-oncall"),
         untold("alerting-oncall", "uptime-frontend-page"),
@@ -72,6 +73,7 @@ CASE = Case(
     ),
     fine=(
         lambda s: alter(s, ROUTES, routes__sev1=["pagerduty"]),
+        lambda s: alter(s, ROUTES, routes__sev1=["webhook"], escalatedByWebhook=["sev1"]),
         lambda s: alter(s, HEALTH, assignedAlertContacts__2__threshold=5.0),
     ),
 )
