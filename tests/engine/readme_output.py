@@ -11,7 +11,7 @@ _FIGURES: Final = (
     (r"\d{4}-\d{2}-\d{2}", "DATE"),
     (r"[\d.]+ (kB|MB|B)\b", "SIZE"),
     (r"\b\d+ min( \d+ s)?\b|\b[\d.]+ m?s\b", "SECONDS"),
-    (r"\b7,0\d\d rows", "ROWS"),
+    (r"\b\d,\d{3} rows", "ROWS"),
 )
 """What differs from run to run -> the word that stands for it here."""
 
