@@ -152,8 +152,8 @@ PROPERTIES: Final = (
         "retries and delays added up, regions, certificate, pauses and windows; the contacts with their "
         "status, delay and the domain they depend on, beside the route of their level; a second prober of "
         "another vendor; at PagerDuty each level of an escalation policy with its people, schedules, their "
-        "layers and restrictions, delays, repeats, urgency and timeouts, and the windows, event rules and "
-        "orchestrations that keep events from them.",
+        "layers, turns and restrictions, delays, repeats, urgency and timeouts, whose key a vendor has, and "
+        "the windows, event rules and orchestrations that keep events from them; open ports.",
         "Whether a phone rings, and how a service at PagerDuty escalates that another program declares: a "
         "test message of the vendor shows that. Holidays, overrides and people who left since.",
         (

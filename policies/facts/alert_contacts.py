@@ -54,6 +54,14 @@ def contacts_of(monitor: Resource, stack: PolicyStack) -> list[Resource]:
     return list(dict.fromkeys(contacts))
 
 
+def list_slack_channels(stack: PolicyStack) -> frozenset[str]:
+    """Return the channels of Slack that the stack's contacts tell, without the leading #; none if unknown."""
+    integrations = [one for one in stack.of_type(_INTEGRATION) if one.at("type") == Known("slack")]
+    names = [one.at("customValue") for one in integrations]
+    known = frozenset(str(name.value).lstrip("#") for name in names if isinstance(name, Known))
+    return known if all(isinstance(name, Known) for name in names) else frozenset()
+
+
 def check_reach(monitor: Resource, stack: PolicyStack) -> list[Message]:
     """Return why a monitor notifies no contact of this stack; nothing if it notifies one."""
     contacts = [check_contact(contact) for contact in contacts_of(monitor, stack)]

@@ -21,6 +21,8 @@ _CLOCK: Final = re.compile(r"(\d\d):(\d\d):(\d\d)")
 _DAY_SECONDS: Final = 24 * 60 * 60
 _WEEK_SECONDS: Final = 7 * _DAY_SECONDS
 _FIRST_DAY: Final = timedelta(days=1)
+_USER_ID: Final = re.compile(r"[PQ][A-Z0-9]{6,13}")
+"""How PagerDuty names its users."""
 
 
 def list_urgent_policies(stack: PolicyStack) -> list[Resource]:
@@ -29,12 +31,26 @@ def list_urgent_policies(stack: PolicyStack) -> list[Resource]:
 
     A component says which those are; where none does, or not of a policy, it counts as one of them.
     """
-    known: dict[str, bool] = {}
-    for component in stack.of_type(_COMPONENT):
-        for name, levels in component.at("severities").items().items():
-            items = levels.each()
-            known[name] = any(level in (Known(_URGENT), Unknown()) for level in items)
+    known = stack.view(_find_urgency)
     return [policy for policy in stack.of_type(POLICY) if _is_urgent(policy.at("name"), known)]
+
+
+def lacks_urgent_policy(stack: PolicyStack) -> bool:
+    """Tell whether on-call is declared without a policy of the first level, or one that it promises."""
+    if stack.of_type(POLICY) and not list_urgent_policies(stack):
+        return True
+    promised = {name for name, is_urgent in stack.view(_find_urgency).items() if is_urgent}
+    names = [policy.at("name") for policy in stack.of_type(POLICY)]
+    return Unknown() not in names and not promised <= {one.value for one in names if isinstance(one, Known)}
+
+
+def _find_urgency(stack: PolicyStack) -> dict[str, bool]:
+    """Return the name of each escalation policy that a component tells of -> whether it is an urgent one."""
+    return {
+        name: any(level in (Known(_URGENT), Unknown()) for level in levels.each())
+        for component in stack.of_type(_COMPONENT)
+        for name, levels in component.at("severities").items().items()
+    }
 
 
 def _is_urgent(name: PropertyValue, known: dict[str, bool]) -> bool:
@@ -113,8 +129,8 @@ class DutyLevel:
         match target.at("type"), target.at("id"):
             case _, Absent():
                 return [message("one of its targets is nobody")]
-            case Known("user_reference") | Absent(), _:
-                return []
+            case Known("user_reference") | Absent(), user:
+                return [] if _may_be_user(user) else [message("it calls a user that there can't be")]
             case Known("schedule_reference"), identifier:
                 if schedules := self._schedules(target):
                     return [problem for one in schedules for problem in _find_gaps_of(one, self.stack)]
@@ -123,6 +139,15 @@ class DutyLevel:
                 return [unknown_value(self.policy, "rules")]
             case _:
                 return [unknown_value(self.policy, "rules")]
+
+    def find_long_turns(self, most: timedelta) -> list[Message]:
+        """Return which of its schedules leave somebody on call for longer, though others are in the layer."""
+        return [
+            message("{schedule} leaves one person on call for too long", schedule=schedule)
+            for target in self.rule.at("targets").each()
+            for schedule in self._schedules(target)
+            if any(_has_long_turns(layer, most) for layer in schedule.at("layers").each())
+        ]
 
     def _schedules(self, target: PropertyValue) -> list[Resource]:
         """Return the schedules that a target may be: before the first deployment, all that it depends on."""
@@ -157,6 +182,18 @@ def calls_others(first: DutyLevel, later: DutyLevel) -> bool:
     )
 
 
+def _may_be_user(identifier: PropertyValue) -> bool:
+    return not isinstance(identifier, Known) or bool(_USER_ID.fullmatch(str(identifier.value)))
+
+
+def _has_long_turns(layer: PropertyValue, most: timedelta) -> bool:
+    match layer.at("rotationTurnLengthSeconds"):
+        case Known(float(seconds)):
+            return len(layer.at("users").each()) > 1 and seconds > most.total_seconds()
+        case _:
+            return False
+
+
 def _people_of(schedule: Resource) -> frozenset[str]:
     people: set[str] = set()
     for layer in schedule.at("layers").each():
@@ -186,9 +223,8 @@ def _find_gaps_of(schedule: Resource, stack: PolicyStack) -> list[Message]:
     return [message("{schedule} has a time of the week with nobody on call", schedule=schedule)]
 
 
-def _has_begun(layer: PropertyValue, stack: PolicyStack) -> bool:
-    """Tell whether a layer has begun, or does so on the day of its first deployment."""
-    start = layer.at("start")
+def _has_begun(start: PropertyValue, stack: PolicyStack) -> bool:
+    """Tell whether a layer or its rotation has begun, or does so on the day of its first deployment."""
     if not isinstance(start, Known):
         return isinstance(start, Absent)
     try:
@@ -199,6 +235,13 @@ def _has_begun(layer: PropertyValue, stack: PolicyStack) -> bool:
     return (begins if begins.tzinfo else begins.replace(tzinfo=UTC)) <= now + _FIRST_DAY
 
 
+def _is_in_force(layer: PropertyValue, stack: PolicyStack) -> bool:
+    """Tell whether a layer calls people that there can be, now and for ever."""
+    begun = all(_has_begun(layer.at(name), stack) for name in ("start", "rotationVirtualStart"))
+    people = [user for user in layer.at("users").each() if _may_be_user(user)]
+    return bool(people) and begun and isinstance(layer.at("end"), Absent)
+
+
 def _list_spans(layer: PropertyValue, stack: PolicyStack) -> list[tuple[float, float]] | None:
     """Return the spans of the week in which a layer has somebody, in seconds; None if they are not known."""
     if isinstance(layer, Unknown) or Unknown() in (
@@ -206,10 +249,10 @@ def _list_spans(layer: PropertyValue, stack: PolicyStack) -> list[tuple[float, f
         layer.at("restrictions"),
         layer.at("end"),
         layer.at("start"),
+        layer.at("rotationVirtualStart"),
     ):
         return None
-    ended = not isinstance(layer.at("end"), Absent)
-    if not layer.at("users").each() or ended or not _has_begun(layer, stack):
+    if not _is_in_force(layer, stack):
         return []
     restrictions = layer.at("restrictions").each()
     if not restrictions:

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from policies.facts.buckets import Buckets
+from policies.facts.buckets import LIFECYCLE, LOCK, POLICY, REPLICATION, VERSIONING, Buckets
 from policies.facts.expendable import Expendable
 from policies.facts.jobs import backup_jobs_of, jobs_by_fact
 from policies.facts.resource_types import TypeClass, TypeClasses, classify
@@ -20,6 +20,9 @@ DATA_DEPENDS_ON: Final = frozenset(
     }
 )
 """Types that hold no data, but whose deletion loses data or the access to it."""
+
+_GUARDS: Final = (LIFECYCLE, LOCK, POLICY, REPLICATION, VERSIONING)
+"""Types that protect a vault, so that a deployment which leaves one out does not take it away."""
 
 
 def may_hold_data(token: str) -> bool:
@@ -56,6 +59,19 @@ def data_stores(stack: PolicyStack) -> list[Resource]:
 def vendor_stores(stack: PolicyStack) -> list[Resource]:
     """Return the stores that this stack creates, without those that a component only publishes."""
     return [store for store in stack.view(Stores).all if store.is_custom]
+
+
+def protected_resources(stack: PolicyStack) -> list[Resource]:
+    """Return whatever loses data if a deployment deletes or replaces it, and what protects a vault."""
+    return stack.view(_find_protected)
+
+
+def _find_protected(stack: PolicyStack) -> list[Resource]:
+    found = [*vendor_stores(stack), *stack.of_type(*sorted(DATA_DEPENDS_ON))]
+    if find_production(stack):
+        index = stack.view(Buckets)
+        found += [part for vault in index.vaults for token in _GUARDS for part in index.parts(vault, token)]
+    return list(dict.fromkeys(found))
 
 
 def tried_stores(stack: PolicyStack, fact: str) -> list[Resource]:

@@ -266,6 +266,10 @@ def _left_out(*names: str) -> ProgramEdit:
     return lambda stack: [one for one in stack if one.name not in names]
 
 
+def _option(name: str, /, **options: Any) -> ProgramEdit:
+    return lambda stack: with_options(stack, name, **options)
+
+
 def _same_trust(name: str, as_of: str) -> ProgramEdit:
     return lambda stack: alter(
         stack, name, assumeRolePolicy=find_toy(stack, as_of).inputs["assumeRolePolicy"]
@@ -2426,5 +2430,183 @@ ATTEMPTS: Final = (
         "the backend is told not to report",
         "service-receives-its-dsn",
         _variable_besides("SENTRY_ENABLED", "false"),
+    ),
+    AuditedWeakening(
+        _OUTAGES,
+        "no escalation policy is declared, and the service names one all the same",
+        "alert-follows-its-route",
+        _left_out("oncall-urgent-policy"),
+    ),
+    AuditedWeakening(
+        _OUTAGES,
+        "a level calls a user that there can't be",
+        "escalation-always-calls-somebody",
+        _set("oncall-urgent-policy", rules__1__targets=[{"id": "nobody", "type": "user_reference"}]),
+    ),
+    AuditedWeakening(
+        _OUTAGES,
+        "one person of two is on call for a year",
+        "escalation-reaches-second-person",
+        _set("oncall-primary-schedule", layers__0__rotationTurnLengthSeconds=365.0 * 86_400),
+    ),
+    AuditedWeakening(
+        _OUTAGES,
+        "the turns of a schedule begin in years",
+        "escalation-always-calls-somebody",
+        _set("oncall-primary-schedule", layers__0__rotationVirtualStart="2040-01-01T00:00:00Z"),
+    ),
+    AuditedWeakening(
+        _OUTAGES,
+        "nobody says which channels a level has",
+        "alert-follows-its-route",
+        _set("alerting", routes=ABSENT),
+    ),
+    AuditedWeakening(
+        _OUTAGES,
+        "nobody says how severe an outage is",
+        "alert-follows-its-route",
+        _set("uptime", watches=ABSENT),
+    ),
+    AuditedWeakening(
+        _SILENCE,
+        "a missed job is told one channel less than its level has",
+        "alert-follows-its-route",
+        _untold("job-database-heartbeat", "alerting-automation"),
+    ),
+    AuditedWeakening(
+        _SILENCE,
+        "a heartbeat says of no level",
+        "alert-follows-its-route",
+        _set("job-files-heartbeat", tags=["heartbeat"]),
+    ),
+    AuditedWeakening(
+        _TAMPERING,
+        "nobody says which role's use is to be told",
+        "vault-raises-alarms",
+        _set("backups-administration", breakGlassArn=ABSENT),
+    ),
+    AuditedWeakening(
+        _LITTLE,
+        "the deployer has a boundary that nobody declares",
+        "role-is-bounded",
+        _set("backups-identity-deployer", permissionsBoundary=f"arn:aws:iam::{_ACCOUNT}:policy/other"),
+    ),
+    AuditedWeakening(
+        _OUTAGES,
+        "a port of the backend is open to the internet",
+        "endpoint-is-published",
+        _add(
+            _vendor(
+                "railway:index/tcpProxy:TcpProxy", "proxy", {}, applicationPort=5432.0, serviceId="d2b7c845"
+            )
+        ),
+    ),
+    AuditedWeakening(
+        _SECRETS,
+        "the frontend's source is everybody's",
+        "host-secret-is-sensitive",
+        _add(_vendor("vercel:index/project:Project", "site", {}, name="example", publicSource=True)),
+    ),
+    AuditedWeakening(
+        _SECRETS,
+        "pull requests of forks are built with the frontend's variables",
+        "host-secret-is-sensitive",
+        _add(_vendor("vercel:index/project:Project", "site", {}, name="example", gitForkProtection=False)),
+    ),
+    AuditedWeakening(
+        _SECRETS,
+        "an issuer's tokens sign in as the owner of the database",
+        "owner-role-is-given-to-nobody",
+        _add(
+            _vendor(
+                "neon:index/jwksUrl:JwksUrl",
+                "issuer",
+                {"projectId": ["database-project"]},
+                projectId=UNKNOWN,
+                jwksUrl="https://issuer.example.net/jwks",
+                providerName="other",
+                roleNames=["platform_owner"],
+            )
+        ),
+    ),
+    AuditedWeakening(
+        _KEYS,
+        "the key is deleted before there is another one",
+        "store-keeps-its-identity",
+        _option("backups-vault-key", deleteBeforeReplace=True),
+    ),
+    AuditedWeakening(
+        _STAY,
+        "the lock is taken away before there is another one",
+        "store-keeps-its-identity",
+        _option("backups-vault-lock", deleteBeforeReplace=True),
+    ),
+    AuditedWeakening(
+        _OUTAGES,
+        "the monitors have the key of a service that nobody declares",
+        "page-lasts-until-resolved",
+        _set("oncall-oncall-uptimerobot", service="PABC123"),
+    ),
+    AuditedWeakening(
+        _ERRORS,
+        "new errors are told a channel that no route has",
+        "alert-follows-its-route",
+        _set(
+            "errors-backend-new-alert",
+            actionFilters__0__actions=[{"slack": {"channelName": "#random", "integrationId": "501"}}],
+        ),
+    ),
+    AuditedWeakening(
+        _OURS,
+        "the vault's policy lets everybody of the account read",
+        "vault-admits-no-stranger",
+        _policy(
+            "backups-vault-policy",
+            allowing(
+                "s3:GetObject",
+                f"{_ARN}/*",
+                Principal="*",
+                Condition={"StringEquals": {"aws:PrincipalAccount": _ACCOUNT}},
+            ),
+        ),
+    ),
+    AuditedWeakening(
+        _OURS,
+        "an access point lets everybody of the account read",
+        "vault-admits-no-stranger",
+        _add(
+            _aws(
+                "s3/accessPoint:AccessPoint",
+                "reports",
+                bucket=_NAME,
+                policy=_statements(
+                    _allow(
+                        "s3:GetObject",
+                        "*",
+                        Principal="*",
+                        Condition={"StringEquals": {"aws:PrincipalAccount": _ACCOUNT}},
+                    )
+                ),
+            )
+        ),
+    ),
+    AuditedWeakening(
+        _ARRIVE,
+        "who asks the vault must offer to pay",
+        "vault-admits-no-stranger",
+        _add(
+            _aws(
+                "s3/bucketRequestPaymentConfiguration:BucketRequestPaymentConfiguration",
+                "payer",
+                bucket=_NAME,
+                payer="Requester",
+            )
+        ),
+    ),
+    AuditedWeakening(
+        _STORES,
+        "the files say that they hold no data, and are backed up",
+        "valueless-store-is-explained",
+        _set("files", holdsData=False),
     ),
 )

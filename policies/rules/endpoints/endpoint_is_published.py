@@ -14,8 +14,13 @@ from policies.framework.messages import Message, message
 from policies.framework.rule import Parameters, Rule
 from policies.framework.stack import PolicyStack, Resource
 
+_RAW_PORT: Final = "railway:index/tcpProxy:TcpProxy"
+
 
 def _judge(publisher: Resource, stack: PolicyStack, _limits: Parameters) -> Iterator[Message]:
+    if publisher.type == _RAW_PORT:
+        yield message("it opens a port of a service to the internet, which no https address is")
+        return
     if publisher not in publishers(stack):
         yield message("it can be reached from the internet, and no component publishes its address")
         return
@@ -34,6 +39,8 @@ def _judge(publisher: Resource, stack: PolicyStack, _limits: Parameters) -> Iter
 def _find_subjects(stack: PolicyStack) -> list[Resource]:
     """Return what publishes endpoints; where nothing does in production, a resource that opens something."""
     found = publishers(stack)
+    if find_production(stack):
+        found = [*found, *stack.of_type(_RAW_PORT)]
     if found or not find_production(stack):
         return found
     classes = stack.view(TypeClasses)

@@ -1,7 +1,7 @@
 """A secret that a host would show again, or that a state would hold in clear, is refused."""
 
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, LiteralString
 
 from pulumi_policy import Severity
 
@@ -13,8 +13,30 @@ from policies.framework.property_values import Known, Unknown
 from policies.framework.rule import Parameters, Rule, expect, of_type, one_of
 from policies.framework.stack import PolicyStack, Resource
 
+_HOSTED_PROJECT: Final = "vercel:index/project:Project"
+_GIVING_AWAY: Final[dict[LiteralString, tuple[bool, LiteralString]]] = {
+    "gitForkProtection": (False, "it builds the pull requests of forks with its variables"),
+    "publicSource": (True, "it shows its source and its logs to anybody"),
+}
+"""Input of a project -> the value by which strangers get at what it has, and what then happens."""
+
 
 def _judge(resource: Resource, stack: PolicyStack, _limits: Parameters) -> Iterable[Message]:
+    if resource.type == _HOSTED_PROJECT:
+        yield from _judge_project(resource)
+    else:
+        yield from _judge_variables(resource, stack)
+
+
+def _judge_project(project: Resource) -> Iterable[Message]:
+    for name, (value, problem) in _GIVING_AWAY.items():
+        if project.at(name) == Known(value):
+            yield message(problem)
+        elif isinstance(project.at(name), Unknown):
+            yield unknown_value(project, name)
+
+
+def _judge_variables(resource: Resource, stack: PolicyStack) -> Iterable[Message]:
     variables = list(list_variables(resource))
     if any(isinstance(one.name, Unknown) for one in variables):
         yield unknown_value(resource, "key" if resource.type == PROJECT_VARIABLE else "variables")
@@ -54,9 +76,9 @@ RULE: Final = Rule(
     fix=(
         "Give a secret no build tool's prefix, such as VITE_. At Vercel declare sensitive true. At Railway "
         "give the value as pulumi.Output.secret(...), and declare variables among the additional secret "
-        "outputs."
+        "outputs. Keep a project's source to its team, and the protection of its forks on."
     ),
     controls=(Control.NIST_IA_5_7, Control.ISO_A_5_17, Control.SOC_CC6_1),
-    subjects=of_type(COLLECTION, PROJECT_VARIABLE),
+    subjects=of_type(COLLECTION, PROJECT_VARIABLE, _HOSTED_PROJECT),
     judge=_judge,
 )

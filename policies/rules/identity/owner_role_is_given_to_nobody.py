@@ -10,11 +10,12 @@ from policies.facts.hosts import COLLECTION, PROJECT_VARIABLE
 from policies.framework.closing_rules import find_production
 from policies.framework.controls import Control
 from policies.framework.messages import Message, message, unknown_value
-from policies.framework.property_values import Known, Unknown
+from policies.framework.property_values import Absent, Known, Unknown
 from policies.framework.rule import Parameters, Rule
 from policies.framework.stack import PolicyStack, Resource
 
 _DATABASE: Final = "neon:index/database:Database"
+_ISSUER: Final = "neon:index/jwksUrl:JwksUrl"
 _ROLE: Final = "neon:index/role:Role"
 _OTHERS: Final = ("neon:", "pulumi-nodejs:", "pulumi-python:", COLLECTION, PROJECT_VARIABLE)
 """
@@ -29,6 +30,10 @@ def _judge(role: Resource, stack: PolicyStack, _limits: Parameters) -> Iterator[
         yield unknown_value(role, "name")
     for user in stack.view(_find_users)[role.urn]:
         yield message("{user} is given its password", user=user)
+    for issuer in stack.of_type(_ISSUER):
+        names = issuer.at("roleNames")
+        if isinstance(names, Absent) or role.at("name") in names.each():
+            yield message("{issuer} lets in as it whoever has a token of that issuer", issuer=issuer)
 
 
 def _find_users(stack: PolicyStack) -> defaultdict[str, list[Resource]]:

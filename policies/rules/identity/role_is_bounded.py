@@ -45,6 +45,8 @@ def _judge(policy: Resource, stack: PolicyStack, _limits: Parameters) -> Iterabl
             yield message("it may change {role}, which has no permissions boundary", role=role)
         elif isinstance(bound, Known) and allows_everything(str(bound.value)):
             yield message("it may change {role}, whose permissions boundary allows everything", role=role)
+        elif isinstance(bound, Known) and stack.view(boundaries) and role not in stack.view(boundaries):
+            yield message("it may change {role}, whose permissions boundary nobody declares", role=role)
 
 
 def _check_limits(statement: Statement, allowed: list[Statement]) -> Iterator[Message]:

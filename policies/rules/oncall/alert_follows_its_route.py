@@ -5,10 +5,10 @@ from typing import Final
 
 from pulumi_policy import Severity
 
-from policies.facts.alert_contacts import check_contact, contacts_of
-from policies.facts.jobs import MONITOR
-from policies.facts.oncall import POLICY, list_urgent_policies
-from policies.facts.sentry import PAGERDUTY_SERVICE, UPTIME_MONITOR, SentryAlerts
+from policies.facts.alert_contacts import check_contact, contacts_of, list_slack_channels
+from policies.facts.jobs import MONITOR, jobs
+from policies.facts.oncall import lacks_urgent_policy
+from policies.facts.sentry import ALERT, PAGERDUTY_SERVICE, UPTIME_MONITOR, SentryAlerts
 from policies.framework.closing_rules import find_production
 from policies.framework.controls import Control
 from policies.framework.messages import Message, message, number, unknown_value
@@ -16,6 +16,8 @@ from policies.framework.property_values import Absent, Known, PropertyValue, Unk
 from policies.framework.rule import Parameters, Rule, expect_value, in_range, number_parameter
 from policies.framework.stack import PolicyStack, Resource
 
+_COMPONENT: Final = "bulwark:index:Alerting"
+_WATCHING: Final = "bulwark:index:Uptime"
 _URGENT: Final = "sev1"
 _ESCALATING: Final = (Known("opsgenie"), Known("pagerduty"), Known("splunk"))
 """Kinds of channel that call the next person where the first does not answer."""
@@ -37,22 +39,38 @@ def _judge(publisher: Resource, stack: PolicyStack, limits: Parameters) -> Itera
         yield message("its route of the first level has no channel that escalates")
     yield from _check_policies(stack)
     levels = _find_levels(stack)
-    for monitor in stack.of_type(MONITOR):
-        if level := levels.get(_text_of(monitor.at("url")), ""):
-            yield from _check_contacts(monitor, publisher.at("routes", level), stack)
-            if level == _URGENT:
-                yield from _check_delays(monitor, limits[_MAXIMUM.name])
+    yield from _check_monitors(publisher, levels, stack, limits)
     # Sentry calls no webhook.
     for prober in stack.of_type(UPTIME_MONITOR) if is_called else ():
         if levels.get(_text_of(prober.at("url"))) == _URGENT and not any(
             _calls(alert, stack) for alert in stack.view(SentryAlerts).alerts_on(prober)
         ):
             yield message("no alert on {prober} calls whoever is on call", prober=prober)
+    for watching in stack.of_type(_WATCHING):
+        if isinstance(watching.at("watches"), Absent):
+            yield message("{it} does not say how severe the outages are that it sees", it=watching)
+    yield from _check_slack_channels(stack)
+
+
+def _check_monitors(
+    publisher: Resource, levels: dict[str, str], stack: PolicyStack, limits: Parameters
+) -> Iterator[Message]:
+    of_jobs = set(jobs(stack))
+    for monitor in stack.of_type(MONITOR):
+        level = levels.get(_text_of(monitor.at("url")), "")
+        if not level and not of_jobs.isdisjoint(stack.ancestors(monitor)):
+            level = _find_tagged_level(monitor, publisher)
+            if not level:
+                yield message("{monitor} does not say by a tag which level its job has", monitor=monitor)
+        if level:
+            yield from _check_contacts(monitor, publisher.at("routes", level), stack)
+            if level == _URGENT:
+                yield from _check_delays(monitor, limits[_MAXIMUM.name])
 
 
 def _check_policies(stack: PolicyStack) -> Iterator[Message]:
     """Yield that none of the stack's escalation policies is one of the first level."""
-    if stack.of_type(POLICY) and not list_urgent_policies(stack):
+    if lacks_urgent_policy(stack):
         yield message("no escalation policy of this stack is one of the first level")
 
 
@@ -63,6 +81,25 @@ def _find_levels(stack: PolicyStack) -> dict[str, str]:
         for component in stack.publishers("watches")
         for entry in component.at("watches").each()
     }
+
+
+def _find_tagged_level(monitor: Resource, publisher: Resource) -> str:
+    """Return the level that a monitor's tags name: that of a heartbeat no component publishes."""
+    levels = publisher.at("routes").items()
+    return next((tag for one in monitor.at("tags").each() if (tag := _text_of(one)) in levels), "")
+
+
+def _check_slack_channels(stack: PolicyStack) -> Iterator[Message]:
+    """Yield the alerts of Sentry that tell a channel of Slack which UptimeRobot's contacts don't know."""
+    channels = list_slack_channels(stack)
+    for alert in stack.of_type(ALERT) if channels else ():
+        names = [
+            action.at("slack", "channelName")
+            for one in alert.at("actionFilters").each()
+            for action in one.at("actions").each()
+        ]
+        if any(isinstance(name, Known) and str(name.value).lstrip("#") not in channels for name in names):
+            yield message("{alert} tells a channel of Slack that is on no route", alert=alert)
 
 
 def _text_of(value: PropertyValue) -> str:
@@ -101,6 +138,12 @@ def _calls(alert: Resource, stack: PolicyStack) -> bool:
     )
 
 
+def _find_subjects(stack: PolicyStack) -> list[Resource]:
+    if not find_production(stack):
+        return []
+    return list(dict.fromkeys((*stack.publishers("routes"), *stack.of_type(_COMPONENT))))
+
+
 RULE: Final = Rule(
     id="alert-follows-its-route",
     title="Every alert goes to all channels of its level, and one of SEV1 at once to who is on call",
@@ -112,7 +155,7 @@ RULE: Final = Rule(
         "to each monitor of that level without a delay. Let the alert on each prober of it call the service."
     ),
     controls=(Control.SOC_CC7_4, Control.NIST_IR_4, Control.NIST_SI_4_12, Control.ISO_A_5_26),
-    subjects=lambda stack: stack.publishers("routes") if find_production(stack) else [],
+    subjects=_find_subjects,
     judge=_judge,
     parameters=(_MAXIMUM,),
 )

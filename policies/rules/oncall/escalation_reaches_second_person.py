@@ -1,6 +1,7 @@
 """An escalation policy of the first level that calls one person alone is refused."""
 
 from collections.abc import Iterable
+from datetime import timedelta
 from typing import Final
 
 from pulumi_policy import Severity
@@ -12,6 +13,8 @@ from policies.framework.property_values import Unknown
 from policies.framework.rule import Parameters, Rule
 from policies.framework.stack import PolicyStack, Resource
 
+_LONGEST_TURN: Final = timedelta(days=31)
+
 
 def _judge(policy: Resource, stack: PolicyStack, _limits: Parameters) -> Iterable[Message]:
     if isinstance(policy.at("rules"), Unknown):
@@ -21,6 +24,8 @@ def _judge(policy: Resource, stack: PolicyStack, _limits: Parameters) -> Iterabl
     if len(levels) < 2:
         yield message("it has no second level")
         return
+    for level in levels:
+        yield from level.find_long_turns(_LONGEST_TURN)
     first, *later = levels
     try:
         if not any(calls_others(first, level) for level in later):

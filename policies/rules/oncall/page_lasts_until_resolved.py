@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from pulumi_policy import Severity
 
-from policies.facts.oncall import POLICY, list_urgent_services
+from policies.facts.oncall import POLICY, SERVICE, list_urgent_services
 from policies.framework.controls import Control
 from policies.framework.messages import Message, message, unknown_value
 from policies.framework.property_values import Absent, Known, PropertyValue, Unknown
@@ -114,12 +114,25 @@ def _check_teller(teller: Resource, name: str, stack: PolicyStack) -> Iterable[M
     if teller.type == _OF_UPTIMEROBOT and teller.at("type") != Known("pagerduty"):
         return
     ways = [way for way in stack.dependencies(teller, name) if way.type == _WAY_IN]
-    if not ways and not isinstance(teller.at(name), Absent | Unknown):
+    leads = any(way in stack.view(_find_leading_ways) for way in ways)
+    if (ways and not leads) or not (ways or isinstance(teller.at(name), Absent | Unknown)):
         yield message("{teller} leads to no service of this stack", teller=teller)
     for way in ways:
         abroad = way.provider_input("serviceRegion") == Known("eu")
         if teller.at("location") == Known("us" if abroad else "eu"):
             yield message("{teller} tells PagerDuty of another region", teller=teller)
+
+
+def _find_leading_ways(stack: PolicyStack) -> set[Resource]:
+    """Return the integrations of services that the stack declares."""
+    outputs = [service.output("id") for service in stack.of_type(SERVICE)]
+    ids = {str(output.value) for output in outputs if isinstance(output, Known)}
+    return {
+        way
+        for way in stack.of_type(_WAY_IN)
+        if (isinstance(name := way.at("service"), Known) and str(name.value) in ids)
+        or any(one.type == SERVICE for one in stack.dependencies(way, "service"))
+    }
 
 
 def _check_others(service: Resource, stack: PolicyStack) -> Iterable[Message]:

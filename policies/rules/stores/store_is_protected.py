@@ -5,24 +5,11 @@ from typing import Final
 
 from pulumi_policy import Severity
 
-from policies.facts.buckets import LIFECYCLE, LOCK, POLICY, REPLICATION, VERSIONING, Buckets
-from policies.facts.stores import DATA_DEPENDS_ON, vendor_stores
-from policies.framework.closing_rules import find_production
+from policies.facts.stores import protected_resources
 from policies.framework.controls import Control
 from policies.framework.messages import Message, message
 from policies.framework.rule import Parameters, Rule
 from policies.framework.stack import PolicyStack, Resource
-
-_GUARDS: Final = (LIFECYCLE, LOCK, POLICY, REPLICATION, VERSIONING)
-"""Types that protect a vault, so that a deployment which leaves one out does not take it away."""
-
-
-def _subjects(stack: PolicyStack) -> list[Resource]:
-    found = [*vendor_stores(stack), *stack.of_type(*sorted(DATA_DEPENDS_ON))]
-    if find_production(stack):
-        index = stack.view(Buckets)
-        found += [part for vault in index.vaults for token in _GUARDS for part in index.parts(vault, token)]
-    return list(dict.fromkeys(found))
 
 
 def _judge(resource: Resource, _stack: PolicyStack, _limits: Parameters) -> Iterable[Message]:
@@ -38,6 +25,6 @@ RULE: Final = Rule(
     risk="A renamed resource, a changed input, or a destroy on the wrong stack deletes the data.",
     fix="Set the resource option protect; whoever wants to delete it must take that away first, in a review.",
     controls=(Control.NIST_CM_3, Control.SOC_CC8_1, Control.ISO_A_8_13, Control.CIS_11_3),
-    subjects=_subjects,
+    subjects=protected_resources,
     judge=_judge,
 )

@@ -6,7 +6,7 @@ from typing import Any, Final, LiteralString
 from pulumi_policy import Severity
 
 from policies.facts.buckets import BUCKET
-from policies.facts.stores import vendor_stores
+from policies.facts.stores import protected_resources
 from policies.framework.controls import Control
 from policies.framework.messages import Message, message
 from policies.framework.rule import Parameters, Rule, expect
@@ -49,6 +49,6 @@ RULE: Final = Rule(
         "identifier), ignore changes of a Neon project's branch, and leave deleteBeforeReplace off."
     ),
     controls=(Control.NIST_CM_2, Control.NIST_CM_3, Control.ISO_A_8_9, Control.CIS_4_1),
-    subjects=vendor_stores,
+    subjects=protected_resources,
     judge=_judge,
 )

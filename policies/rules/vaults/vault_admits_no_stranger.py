@@ -6,7 +6,7 @@ from typing import Final
 from pulumi_policy import Severity
 
 from policies.facts.buckets import POLICY, REPLICATION, Buckets, vaults
-from policies.facts.iam_documents import parse_statements, read_statements
+from policies.facts.iam_documents import Statement, parse_statements, read_statements
 from policies.facts.kms_keys import GRANT, KmsKeys
 from policies.facts.s3_access import is_open
 from policies.facts.strangers import admits_strangers, judge_account, own_accounts
@@ -16,6 +16,8 @@ from policies.framework.property_values import Absent, Known, PropertyValue, Unk
 from policies.framework.rule import Parameter, Parameters, Rule
 from policies.framework.stack import PolicyStack, Resource
 
+_READING: Final = ("s3:GetObject", "s3:GetObjectVersion")
+_NAMED_CALLERS: Final = ("aws:PrincipalArn", "aws:SourceArn", "aws:userid")
 _ACCESS_POINT: Final = "aws:s3/accessPoint:AccessPoint"
 _ACCESS_POINT_POLICY: Final = "aws:s3control/accessPointPolicy:AccessPointPolicy"
 _INVENTORY: Final = "aws:s3/inventory:Inventory"
@@ -25,8 +27,9 @@ _POINT_OF_ALL_REGIONS_POLICY: Final = (
 )
 _ANALYTICS: Final = "aws:s3/analyticsConfiguration:AnalyticsConfiguration"
 _GRANTS: Final = "aws:s3control/accessGrantsLocation:AccessGrantsLocation"
+_PAYMENT: Final = "aws:s3/bucketRequestPaymentConfiguration:BucketRequestPaymentConfiguration"
 _OPENINGS: Final = {
-    "aws:s3/bucketRequestPaymentConfiguration:BucketRequestPaymentConfiguration": "requestPayer",
+    _PAYMENT: "requestPayer",
     "aws:s3/bucketWebsiteConfiguration:BucketWebsiteConfiguration": "website",
     "aws:s3/bucketCorsConfiguration:BucketCorsConfiguration": "corsRules",
 }
@@ -87,6 +90,19 @@ def _judge_documents(
         judged = [one for one in statements if policy in at_points or not is_open(one)]
         if any(admits_strangers(statement, own) for statement in judged):
             yield message("{policy} lets in somebody of another account", policy=policy)
+        elif any(_admits_everybody(statement) for statement in judged):
+            yield message("{policy} lets in everybody of an account", policy=policy)
+
+
+def _admits_everybody(statement: Statement) -> bool:
+    """Tell whether anybody of an account reads by a statement, without a right of their own."""
+    anybody = statement.has_not_principal or any(who == "*" for _, who in statement.principals)
+    return (
+        statement.allows
+        and anybody
+        and any(statement.covers_action(action) for action in _READING)
+        and not any(map(statement.allowed_values, _NAMED_CALLERS))
+    )
 
 
 def _judge_notifications(vault: Resource, stack: PolicyStack, own: Collection[str]) -> Iterator[Message]:
@@ -135,7 +151,10 @@ def _judge_openings(vault: Resource, stack: PolicyStack) -> Iterator[Message]:
     """Yield what hands its objects out besides policies: a website, a payer, and grants of access."""
     for token, inline in _OPENINGS.items():
         for part in stack.view(Buckets).parts_or_inline(vault, token, inline):
-            yield message("{part} hands its objects out", part=part)
+            if token == _PAYMENT:
+                yield message("{part} refuses whoever does not offer to pay, as no job does", part=part)
+            else:
+                yield message("{part} hands its objects out", part=part)
     for location in stack.of_type(_GRANTS):
         scope = location.at("locationScope")
         if not isinstance(scope, Known) or str(scope.value) in ("s3://", _scope_of(vault)):
@@ -197,8 +216,8 @@ def _judge_destinations(replication: Resource, own: Collection[str]) -> Iterator
 
 RULE: Final = Rule(
     id="vault-admits-no-stranger",
-    title="Nobody outside of the stack's own accounts gets at a vault",
-    violated="lets in somebody of another account",
+    title="Nobody but named principals of the stack's own accounts gets at a vault",
+    violated="lets in more than its own",
     severity=Severity.CRITICAL,
     risk="Whoever reads a bucket and may use its key takes every backup out, and no lock keeps them from it.",
     fix="Name principals of the stack's own accounts alone, or list the account in this rule's `accounts`, "

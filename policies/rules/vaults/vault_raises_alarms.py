@@ -13,7 +13,7 @@ from policies.facts.iam_documents import ROLE, read_statements
 from policies.facts.iam_roles import boundaries
 from policies.framework.controls import Control
 from policies.framework.messages import Message, message, unknown_value
-from policies.framework.property_values import Known
+from policies.framework.property_values import Absent, Known
 from policies.framework.rule import Parameters, Rule, number_parameter
 from policies.framework.stack import PolicyStack, Resource
 
@@ -61,6 +61,7 @@ _ISSUER_CALLS: Final[tuple[LiteralString, ...]] = (
     "DeleteOpenIDConnectProvider",
 )
 _REGION: Final = "aws:RequestedRegion"
+_ADMINISTRATION: Final = "bulwark:index:Administration"
 _GLOBAL: Final = "us-east-1"
 
 
@@ -175,6 +176,9 @@ def _find_silent_break_glass(account: str, stack: PolicyStack, alarms: AlarmRule
                 pass
             case _:
                 yield unknown_value(component, "breakGlassArn")
+    for component in stack.of_type(_ADMINISTRATION):
+        if isinstance(component.at("breakGlassArn"), Absent):
+            yield message("{component} does not say whose use is to be told", component=component)
 
 
 def _list_regions(role: Resource) -> list[str]:

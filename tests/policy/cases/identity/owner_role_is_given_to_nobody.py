@@ -23,6 +23,11 @@ def owned_by(name: object) -> Change:
     return lambda stack: alter(given(DOCUMENT, "secretString")(stack), DATABASE, ownerName=name)
 
 
+def issuer(**roles: object) -> Change:
+    """Let whoever has a token of an issuer sign in as roles of the database."""
+    return lambda stack: [*stack, Toy("neon:index/jwksUrl:JwksUrl", "issuer", roles, provider="neon")]
+
+
 CASE = Case(
     rule="owner-role-is-given-to-nobody",
     at=OWNER,
@@ -30,6 +35,8 @@ CASE = Case(
         given(DOCUMENT, "secretString"),
         given("document-values-driller", "secretString"),
         owned_by("platform_owner"),
+        issuer(roleNames=["platform_app", "platform_owner"]),
+        issuer(),
     ),
     absent=(),
     unknown=(
@@ -40,5 +47,6 @@ CASE = Case(
     fine=(
         given(DOCUMENT, "secretString", BACKUP),
         owned_by(ABSENT),
+        issuer(roleNames=["platform_app"]),
     ),
 )

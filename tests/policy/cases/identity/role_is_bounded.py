@@ -29,6 +29,11 @@ CASE = Case(
             "backups-identity-backup-writer",
             permissionsBoundary=ABSENT,
         ),
+        lambda s: alter(
+            policy(on("iam:PutRolePolicy", WRITER, **BOUND))(s),
+            "backups-identity-backup-writer",
+            permissionsBoundary=f"arn:aws:iam::{ACCOUNT}:policy/other",
+        ),
     ),
     absent=(lambda s: alter(s, AT, policy=ABSENT),),
     unknown=(lambda s: alter(s, AT, policy=UNKNOWN),),

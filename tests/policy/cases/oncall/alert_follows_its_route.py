@@ -7,7 +7,7 @@ from policy_harness import ABSENT, UNKNOWN, Toy, alter, find_toy, secret, withou
 from cases.oncall import COMPONENT, POLICY
 
 ROUTES, HEALTH, ALERT = "alerting", "uptime-backend-health", "errors-backend-check-health-alert"
-VERSION = "uptime-backend-version"
+VERSION, HEARTBEAT = "uptime-backend-version", "job-database-heartbeat"
 
 
 def untold(contact: str, monitor: str = HEALTH) -> Change:
@@ -55,9 +55,15 @@ CASE = Case(
         lambda s: alter(s, ALERT, actionFilters__0__actions__0__pagerduty__serviceId=""),
         lambda s: alter(s, ALERT, enabled=False),
         quiet,
+        untold("alerting-automation", HEARTBEAT),
+        lambda s: alter(s, HEARTBEAT, tags=["heartbeat"]),
+        lambda s: alter(s, "errors-backend-new-alert", actionFilters__0__actions__0__slack__channelName="#x"),
     ),
     absent=(
+        lambda s: alter(s, ROUTES, routes=ABSENT),
         lambda s: alter(s, ROUTES, routes__sev1=ABSENT),
+        lambda s: alter(s, "uptime", watches=ABSENT),
+        lambda s: without(s, POLICY),
         lambda s: without(s, "alerting-oncall"),
         lambda s: without(s, ALERT),
         lambda s: alter(s, "alerting-oncall", type=ABSENT),

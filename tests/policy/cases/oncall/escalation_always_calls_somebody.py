@@ -27,6 +27,9 @@ CASE = Case(
         lambda s: alter(s, POLICY, rules__0__targets=[]),
         lambda s: alter(s, POLICY, rules__1__targets=[]),
         lambda s: alter(s, POLICY, rules__0__targets__0__id="P-gone"),
+        lambda s: alter(s, POLICY, rules__1__targets__0__id="somebody"),
+        lambda s: alter(s, SCHEDULE, layers__0__users=["first@example.com"]),
+        lambda s: alter(s, SCHEDULE, layers__0__rotationVirtualStart="2040-01-01T00:00:00Z"),
     ),
     absent=(
         lambda s: alter(s, POLICY, rules=ABSENT),
@@ -39,6 +42,7 @@ CASE = Case(
         lambda s: alter(s, SCHEDULE, layers=UNKNOWN),
         lambda s: alter(s, SCHEDULE, layers__0__users=UNKNOWN),
         lambda s: alter(s, SCHEDULE, layers__0__restrictions=UNKNOWN),
+        lambda s: alter(s, SCHEDULE, layers__0__rotationVirtualStart=UNKNOWN),
         lambda s: alter(s, SCHEDULE, layers__0__restrictions=[{**daily("09:00:00", 8), "type": UNKNOWN}]),
     ),
     secret=(lambda s: alter(s, SCHEDULE, layers__0__restrictions=secret([])),),
@@ -48,7 +52,7 @@ CASE = Case(
         lambda s: alter(
             alter(s, SCHEDULE, layers=[]),
             POLICY,
-            rules__0__targets=[{"id": "PX", "type": "user_reference"}, *rules_of(s)[0]["targets"]],
+            rules__0__targets=[{"id": "P000009", "type": "user_reference"}, *rules_of(s)[0]["targets"]],
         ),
         lambda s: alter(calmer(s), SCHEDULE, layers=[]),
     ),

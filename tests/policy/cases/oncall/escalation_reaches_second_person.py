@@ -11,6 +11,7 @@ CASE = Case(
         lambda s: alter(s, POLICY, rules=rules_of(s)[1:] * 2),
         lambda s: alter(s, POLICY, rules__1__targets=rules_of(s)[0]["targets"]),
         lambda s: alter(s, POLICY, rules__1__targets__0__id=person_of(s)),
+        lambda s: alter(s, SCHEDULE, layers__0__rotationTurnLengthSeconds=365.0 * 86_400),
         lambda s: alter(without(s, COMPONENT), POLICY, rules=rules_of(s)[:1]),
     ),
     absent=(
@@ -26,6 +27,7 @@ CASE = Case(
     ),
     secret=(lambda s: alter(s, POLICY, rules__1__targets__0__id=secret("PX")),),
     fine=(
+        lambda s: alter(s, SCHEDULE, layers__0__rotationTurnLengthSeconds=14.0 * 86_400),
         lambda s: alter(s, POLICY, rules__1__targets__0__id="P-other"),
         lambda s: alter(calmer(s), POLICY, rules=rules_of(s)[:1]),
     ),

@@ -3,6 +3,8 @@ from policy_harness import ABSENT, UNKNOWN, alter, secret
 
 from cases.oncall import SERVICE, calmer
 
+WAY_IN = "oncall-oncall-uptimerobot"
+
 CASE = Case(
     rule="page-lasts-until-resolved",
     at=SERVICE,
@@ -13,6 +15,7 @@ CASE = Case(
         lambda s: alter(s, SERVICE, autoResolveTimeout="14400"),
         lambda s: alter(s, SERVICE, acknowledgementTimeout="null"),
         lambda s: alter(s, SERVICE, acknowledgementTimeout="3601"),
+        lambda s: alter(s, WAY_IN, service="PABC123"),
     ),
     absent=(
         lambda s: alter(s, SERVICE, incidentUrgencyRule=ABSENT),
