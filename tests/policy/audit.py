@@ -2609,4 +2609,402 @@ ATTEMPTS: Final = (
         "valueless-store-is-explained",
         _set("files", holdsData=False),
     ),
+    AuditedWeakening(
+        _STORES,
+        "the database keeps an hour of its history",
+        "store-has-history",
+        _set("database-project", historyRetentionSeconds=3600.0),
+    ),
+    AuditedWeakening(
+        _STORES,
+        "the dump runs once in four years, and nobody expects more",
+        "store-loss-is-within-objective",
+        _all(
+            _set("job-database", schedule="17 2 29 2 *"),
+            _set("job-database-cron", schedule={"crontab": "17 2 29 2 *"}),
+        ),
+    ),
+    AuditedWeakening(
+        _STORES,
+        "the database stands still after an hour of work a month",
+        "store-quota-leaves-room",
+        _set("database-project", quota__computeTimeSeconds=3600.0),
+    ),
+    AuditedWeakening(
+        _STORES,
+        "the third copy is encrypted to nobody",
+        "store-has-copy-elsewhere",
+        _set("elsewhere", encryptedTo=[]),
+    ),
+    AuditedWeakening(
+        _STORES,
+        "the third copy is locked for a day",
+        "store-has-copy-elsewhere",
+        _set("elsewhere", lockDays=1.0),
+    ),
+    AuditedWeakening(
+        _STORES, "the proof leaves the files out", "store-is-proven", _set("job-proof", proves=[])
+    ),
+    AuditedWeakening(
+        _STORES,
+        "a rename drops the database",
+        "store-is-protected",
+        _option("database-database", protect=False),
+    ),
+    AuditedWeakening(
+        _STAY,
+        "a second rule hides everything after a week",
+        "vault-expires-nothing-early",
+        _append(
+            "backups-vault-lifecycle",
+            "rules",
+            {"id": "tidy", "status": "Enabled", "filter": {"prefix": ""}, "expiration": {"days": 7.0}},
+        ),
+    ),
+    AuditedWeakening(
+        _STAY,
+        "an earlier version of a file is gone the day after",
+        "vault-expires-nothing-early",
+        _set("backups-vault-lifecycle", rules__6__noncurrentVersionExpiration={"noncurrentDays": 1.0}),
+    ),
+    AuditedWeakening(
+        _STAY,
+        "a second lifecycle of the vault replaces the first",
+        "vault-expires-nothing-early",
+        _add(
+            _aws(
+                "s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration",
+                "second",
+                bucket=_NAME,
+                rules=[
+                    {"id": "all", "status": "Enabled", "filter": {"prefix": ""}, "expiration": {"days": 1.0}}
+                ],
+            )
+        ),
+    ),
+    AuditedWeakening(
+        _STAY,
+        "dumps are kept for two days, and the vault says that it is meant",
+        "vault-expires-nothing-early",
+        _all(
+            _set("backups-vault-lifecycle", rules__0__expiration={"days": 2.0}),
+            _set("backups-vault", tiers={"database/daily/": 2.0}),
+        ),
+    ),
+    AuditedWeakening(
+        _STAY,
+        "the replica is locked for a day",
+        "vault-is-locked",
+        _set("backups-replica-lock", rule__defaultRetention__days=1.0),
+    ),
+    AuditedWeakening(
+        _STAY,
+        "the denial is for requests from one network",
+        "vault-is-guarded",
+        _limited("backups-vault-policy", "OnlyBreakGlass", StringEquals={"aws:SourceVpce": "vpce-1a2b3c4d"}),
+    ),
+    AuditedWeakening(
+        _STAY,
+        "the denial names the bucket and no object",
+        "vault-denies-deletion",
+        _with("backups-replica-policy", "OnlyBreakGlass", Resource=[_REPLICA_ARN]),
+    ),
+    AuditedWeakening(
+        _STAY,
+        "a second policy of the vault replaces its guard",
+        "vault-is-guarded",
+        _add(
+            _aws(
+                "s3/bucketPolicy:BucketPolicy",
+                "second",
+                bucket=_NAME,
+                policy=_statements(_allow("s3:GetObject", f"{_ARN}/*", Principal={"AWS": _ACCOUNT})),
+            )
+        ),
+    ),
+    AuditedWeakening(
+        _STAY,
+        "a deployment plants an issuer's key in the vault",
+        "vault-denies-deletion",
+        _add(
+            _aws(
+                "s3/bucketObjectv2:BucketObjectv2",
+                "planted",
+                bucket=_NAME,
+                key="trust/issuer-keys/abc.json",
+                content="{}",
+            )
+        ),
+    ),
+    AuditedWeakening(
+        _STAY,
+        "the planner may do anything at S3 by a policy of its own role",
+        "writer-cannot-delete",
+        _set(
+            "backups-identity-planner",
+            inlinePolicies=[{"name": "more", "policy": _statements(_allow("s3:*", "*"))}],
+        ),
+    ),
+    AuditedWeakening(
+        _STAY,
+        "the writer writes a manifest a second time",
+        "writer-cannot-overwrite",
+        _policy("backups-identity-backup-writer-policy", but("AddOnce", Condition=None)),
+    ),
+    AuditedWeakening(
+        _ARRIVE,
+        "only dumps are replicated",
+        "vault-is-replicated",
+        _set("backups-replication", rules__0__filter={"prefix": "database/"}),
+    ),
+    AuditedWeakening(
+        _ARRIVE,
+        "what KMS encrypts is not replicated",
+        "vault-is-replicated",
+        _set(
+            "backups-replication",
+            rules__0__sourceSelectionCriteria__sseKmsEncryptedObjects__status="Disabled",
+        ),
+    ),
+    AuditedWeakening(
+        _ARRIVE,
+        "a delete marker hides the replica's version, too",
+        "vault-is-replicated",
+        _set("backups-replication", rules__0__deleteMarkerReplication={"status": "Enabled"}),
+    ),
+    AuditedWeakening(
+        _KEYS, "the replica's key is off", "key-is-usable", _set("backups-replica-key", isEnabled=False)
+    ),
+    AuditedWeakening(
+        _KEYS,
+        "anybody may decrypt by the key's policy",
+        "key-is-governed",
+        _policy("backups-vault-key", allowing("kms:Decrypt", "*", Principal={"AWS": "*"})),
+    ),
+    AuditedWeakening(
+        _KEYS,
+        "the vault's default key is of another account",
+        "vault-is-encrypted-with-its-own-key",
+        _set(
+            "backups-vault-encryption",
+            rules__0__applyServerSideEncryptionByDefault={
+                "sseAlgorithm": "aws:kms",
+                "kmsMasterKeyId": f"arn:aws:kms:eu-west-1:{_STRANGER}:key/0b1c",
+            },
+        ),
+    ),
+    AuditedWeakening(
+        _KEYS,
+        "a key that was deleted by mistake is gone in a week",
+        "key-outlives-a-mistake",
+        _set("backups-vault-key", deletionWindowInDays=7.0),
+    ),
+    AuditedWeakening(
+        _KEYS,
+        "the writer brings a key of its own along",
+        "vault-refuses-other-encryption",
+        _policy("backups-vault-policy", without_statement("NoOwnKey")),
+    ),
+    AuditedWeakening(
+        _KEYS,
+        "the writer names a key of another account",
+        "vault-refuses-other-encryption",
+        _policy("backups-replica-policy", without_statement("OnlyDefaultEncryption")),
+    ),
+    AuditedWeakening(
+        _OURS,
+        "whoever writes an object says who else has it",
+        "bucket-ignores-access-control-lists",
+        _set("backups-vault-ownership", rule={"objectOwnership": "ObjectWriter"}),
+    ),
+    AuditedWeakening(
+        _OURS,
+        "the trail's bucket can be made public",
+        "bucket-is-closed-to-the-public",
+        _set("backups-trail-public-access", blockPublicPolicy=False, restrictPublicBuckets=False),
+    ),
+    AuditedWeakening(
+        _OURS,
+        "another account reads by the vault's policy",
+        "vault-admits-no-stranger",
+        _policy(
+            "backups-vault-policy",
+            allowing(
+                ["s3:GetObject", "s3:GetObjectVersion"],
+                f"{_ARN}/*",
+                Principal={"AWS": f"arn:aws:iam::{_STRANGER}:root"},
+            ),
+        ),
+    ),
+    AuditedWeakening(
+        _TAMPERING,
+        "nothing may bring alarms to the topic",
+        "vault-raises-alarms",
+        _policy("backups-alarms-us-east-1-topic", without_statement("RulesPublish")),
+    ),
+    AuditedWeakening(
+        _TAMPERING,
+        "the access log is gone in a day",
+        "vault-access-is-logged",
+        _set("backups-vault-access-log-lifecycle", rules__0__expiration={"days": 1.0}),
+    ),
+    AuditedWeakening(
+        _LITTLE,
+        "any workflow of the repository reads backups",
+        "role-trusts-one-workload",
+        _trusting(
+            "backups-identity-backup-restorer",
+            {
+                "StringEquals": {f"{_OIDC}:aud": "sts.amazonaws.com"},
+                "StringLike": {f"{_OIDC}:sub": "repo:example@123456/platform@456789:*"},
+            },
+        ),
+    ),
+    AuditedWeakening(
+        _LITTLE,
+        "anybody of the account takes on, besides its job, the driller",
+        "role-trusts-one-workload",
+        _document(
+            "backups-identity-driller",
+            "assumeRolePolicy",
+            _adding(
+                {
+                    "Effect": "Allow",
+                    "Principal": {"AWS": f"arn:aws:iam::{_ACCOUNT}:root"},
+                    "Action": "sts:AssumeRole",
+                }
+            ),
+        ),
+    ),
+    AuditedWeakening(
+        _LITTLE,
+        "a function takes on, besides its job, the restorer",
+        "role-trusts-one-workload",
+        _document(
+            "backups-identity-backup-restorer",
+            "assumeRolePolicy",
+            _adding(
+                {
+                    "Effect": "Allow",
+                    "Principal": {"Service": "lambda.amazonaws.com"},
+                    "Action": "sts:AssumeRole",
+                }
+            ),
+        ),
+    ),
+    AuditedWeakening(
+        _LITTLE,
+        "anybody of the organization looks at the replica",
+        "role-trusts-one-workload",
+        _set(
+            "backups-replica-identity-replica-reader",
+            assumeRolePolicy=_trust(
+                {"AWS": "*"}, Condition={"StringEquals": {"aws:PrincipalOrgID": "o-abcdefghij"}}
+            ),
+        ),
+    ),
+    AuditedWeakening(
+        _LITTLE,
+        "the boundary allows everything",
+        "policy-names-its-actions",
+        _policy("backups-administration-boundary", allowing("*", "*")),
+    ),
+    AuditedWeakening(
+        _LITTLE,
+        "nobody lists the writer's policies",
+        "role-policies-are-listed",
+        _left_out("backups-identity-backup-writer-policies"),
+    ),
+    AuditedWeakening(
+        _SECRETS,
+        "a user reads backups with a key that never ends",
+        "no-long-lived-key",
+        _add(
+            _aws("iam/user:User", "reports", name="reports"),
+            _aws("iam/accessKey:AccessKey", "key", user="reports"),
+        ),
+    ),
+    AuditedWeakening(
+        _OUTAGES,
+        "an error of the server counts as up",
+        "endpoint-monitor-checks-content",
+        _set("uptime-frontend-page", successHttpResponseCodes=["2xx", "3xx", "5xx"]),
+    ),
+    AuditedWeakening(
+        _OUTAGES,
+        "maintenance is all day and every day",
+        "maintenance-window-is-short",
+        _set("uptime-maintenance", interval="daily", days=ABSENT, duration=1_440.0),
+    ),
+    AuditedWeakening(
+        _OUTAGES,
+        "the health check alarms when all is well",
+        "endpoint-monitor-checks-content",
+        _set("uptime-backend-health", keywordType="ALERT_EXISTS"),
+    ),
+    AuditedWeakening(
+        _OUTAGES,
+        "the health check looks at the status page",
+        "endpoint-has-monitor",
+        _set("uptime-backend-health", url="https://status.example.com/health"),
+    ),
+    AuditedWeakening(
+        _OUTAGES,
+        "an outage counts after a hundred failures",
+        "endpoint-has-second-prober",
+        _set("errors-backend-check-health", downtimeThreshold=100.0),
+    ),
+    AuditedWeakening(
+        _OUTAGES,
+        "no phone rings for what is not urgent",
+        "page-lasts-until-resolved",
+        _set("oncall-oncall-service", incidentUrgencyRule={"type": "constant", "urgency": "low"}),
+    ),
+    AuditedWeakening(
+        _OUTAGES,
+        "somebody is on call in office hours",
+        "escalation-always-calls-somebody",
+        _set(
+            "oncall-primary-schedule",
+            layers__0__restrictions=[
+                {"type": "daily_restriction", "startTimeOfDay": "09:00:00", "durationSeconds": 28_800.0}
+            ],
+        ),
+    ),
+    AuditedWeakening(
+        _OUTAGES,
+        "the second level is the person of the first",
+        "escalation-reaches-second-person",
+        _set("oncall-primary-schedule", layers__0__users=["P000002"]),
+    ),
+    AuditedWeakening(
+        _OUTAGES,
+        "the escalation policy is for lesser outages, as it says",
+        "alert-follows-its-route",
+        _set("oncall", severities={"example urgent": ["sev4"]}),
+    ),
+    AuditedWeakening(
+        _SILENCE,
+        "a missed dump is sought at another job",
+        "sentry-monitor-has-alert",
+        _made_from("job-database-alert", monitorIds=["job-files-cron"]),
+    ),
+    AuditedWeakening(
+        _SILENCE,
+        "a daily job is expected once a week",
+        "heartbeat-matches-its-job",
+        _set("job-files-heartbeat", interval=604_800.0),
+    ),
+    AuditedWeakening(
+        _ERRORS,
+        "the backend is given no DSN",
+        "service-receives-its-dsn",
+        _set("host-backend-variables", variables=[]),
+    ),
+    AuditedWeakening(
+        _EXCEPTIONS,
+        "the lock is left to the console",
+        "demanded-inputs-stay-managed",
+        _option("backups-vault-lock", ignoreChanges=["rule"]),
+    ),
 )
