@@ -4,14 +4,14 @@ import os
 import secrets
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from cyclopts import Parameter
+from cyclopts import Parameter, validators
 
 from cli.options import JsonOption, StackOption, TwinOption
 from cli.output import write_files
@@ -27,8 +27,10 @@ if TYPE_CHECKING:
 
     import psycopg
 
+    from live.heartbeats import DeclaredHeartbeat
     from live.keys import KeyState
     from live.vendor_api import WritingApi
+    from live.vendor_apis import Apis
     from readiness.check import ReadinessCheck
     from readiness.live_platform import LivePlatform
     from readiness.results import Readiness
@@ -38,6 +40,8 @@ if TYPE_CHECKING:
 
 NamesOption = Annotated[tuple[str, ...], Parameter(negative=(), consume_multiple=True)]
 CommitOption = Annotated[str, Parameter(name="--commit")]
+JobOption = Annotated[str, Parameter(name="--job")]
+WaitOption = Annotated[float, Parameter(name="--wait", validator=validators.Number(gt=0))]
 HistoryOption = Annotated[bool, Parameter(name="--history", negative=())]
 ListOption = Annotated[bool, Parameter(name="--list", negative=())]
 
@@ -48,6 +52,8 @@ def ready(
     on_twin: TwinOption = False,
     only: NamesOption = (),
     active: NamesOption = (),
+    job: JobOption = "",
+    wait: WaitOption = 10.0,
     commit: CommitOption = "",
     as_json: JsonOption = False,
     markdown: Path | None = None,
@@ -63,13 +69,16 @@ def ready(
 
     Checks that send many or odd requests run on staging and the twin. At production they run when they are
     named, against the declared addresses, within the number of requests that they state (docs/readiness.md).
-    A report of all checks is kept in the vault, and shows what moved since the earlier ones.
+    `lapsed-heartbeat-pages` runs nowhere unless it is named. A report of all checks is kept in the vault, and
+    shows what moved since the earlier ones.
 
     Args:
         stack: The stack; `local` is the twin on this machine.
         on_twin: Look at what a stack made on the twin.
         only: Ids of the checks that run; without it all do.
         active: Ids of active checks that shall run at production too.
+        job: The job whose heartbeat is let lapse; without it the one that lapses soonest.
+        wait: The most minutes that are waited for a heartbeat to lapse.
         commit: The commit that was deployed, which the platform has to run.
         as_json: Print one JSON document (docs/readiness.schema.json).
         markdown: Write the report as Markdown into this file.
@@ -111,9 +120,17 @@ def ready(
         _show(kept, moved, html=html, markdown=markdown, as_json=as_json)
         return 0
     earlier = None if only else readiness_reports.ask_for_earlier(target)
-    with PrintableConsole(stderr=True).status("Looking") as status, _open(target, commit) as platform:
+    with (
+        PrintableConsole(stderr=True).status("Looking") as status,
+        _open(target, commit, job, wait) as platform,
+    ):
         found, is_late = _look(
-            target, platform, chosen, active, lambda title: status.update(f"Looking: {title}")
+            target,
+            platform,
+            chosen,
+            active=active,
+            only=only,
+            on_progress=lambda title: status.update(f"Looking: {title}"),
         )
         moved = readiness_reports.find_trend(found, earlier) if earlier else None
     _show(found, moved, html=html, markdown=markdown, as_json=as_json)
@@ -133,11 +150,16 @@ def _require_known(names: Iterable[str], checks: "Sequence[ReadinessCheck]") -> 
 
 
 @contextmanager
-def _open(target: StackTarget, commit: str) -> "Generator[LivePlatform]":
+def _open(target: StackTarget, commit: str, job: str, wait_minutes: float) -> "Generator[LivePlatform]":
     """Open what the checks look at; nothing is asked before a check wants it."""
     from cli.status import read_health  # noqa: PLC0415 - as in `ready`
     from readiness.http_reader import HttpReader  # noqa: PLC0415
-    from readiness.live_platform import DatabaseAccess, ErrorTracking, LivePlatform  # noqa: PLC0415
+    from readiness.live_platform import (  # noqa: PLC0415
+        DatabaseAccess,
+        ErrorTracking,
+        HeartbeatAccess,
+        LivePlatform,
+    )
     from readiness.shared_result import SharedResult  # noqa: PLC0415
     from recovery.context import require_output  # noqa: PLC0415
 
@@ -173,6 +195,15 @@ def _open(target: StackTarget, commit: str) -> "Generator[LivePlatform]":
             health=health,
             read_keys=partial(_read_keys, target, health) if settings.backups else None,
             open_host=partial(_open_api, target),
+            heartbeats=HeartbeatAccess(
+                partial(_open_apis, target),
+                lambda: _list_heartbeats(target, require_output(outputs.result(), "heartbeat_urls")),
+                target.read_speed,
+                job=job,
+                longest_wait_seconds=wait_minutes * 60,
+            )
+            if settings.uptime
+            else None,
             errors=ErrorTracking(
                 partial(_open_api, target, "sentry"),
                 lambda: require_output(outputs.result(), "error_dsns"),
@@ -215,6 +246,26 @@ def _read_keys(target: StackTarget, health: "SharedResult[Health]") -> "list[Key
 
 
 @contextmanager
+def _open_apis(target: StackTarget) -> "Generator[Apis]":
+    from engine import session  # noqa: PLC0415 - the engine's SDK takes half a second
+    from live.vendor_apis import open_apis  # noqa: PLC0415 - httpx takes a fifth of a second
+
+    session.set_environment(target, runs_program=False)
+    with open_apis(target, os.environ) as apis:
+        yield apis
+
+
+def _list_heartbeats(target: StackTarget, urls: "Mapping[str, str]") -> "list[DeclaredHeartbeat]":
+    from engine import session  # noqa: PLC0415 - the engine's SDK takes half a second
+    from live.declared import DeclaredStack  # noqa: PLC0415
+    from live.heartbeats import list_heartbeats  # noqa: PLC0415
+    from recovery.state import list_resources  # noqa: PLC0415
+
+    state = session.read_state(target)
+    return list(list_heartbeats(DeclaredStack(list_resources(state) if state else ()), urls))
+
+
+@contextmanager
 def _open_api(target: StackTarget, vendor: Literal["railway", "vercel", "sentry"]) -> "Generator[WritingApi]":
     from components.secrets import TOKEN_VARIABLES  # noqa: PLC0415 - it imports pulumi's SDK
     from engine import session  # noqa: PLC0415 - the engine's SDK takes half a second
@@ -249,7 +300,9 @@ def _look(
     target: StackTarget,
     platform: "LivePlatform",
     checks: "Sequence[ReadinessCheck]",
-    active: Sequence[str],
+    *,
+    active: Collection[str],
+    only: Collection[str],
     on_progress: Callable[[str], None],
 ) -> "tuple[Readiness, bool]":
     from readiness.checks import CHECKS  # noqa: PLC0415 - as in `ready`
@@ -258,7 +311,7 @@ def _look(
     from readiness.scoring import judge, mean_score, score_areas  # noqa: PLC0415
 
     looked_at, begin = datetime.now(UTC), time.monotonic()
-    results, is_late = run_checks(checks, platform, active=active, on_progress=on_progress)
+    results, is_late = run_checks(checks, platform, active=active, only=only, on_progress=on_progress)
     verdict, sentence, next_step = judge(target.name, platform.option, results)
     areas = tuple(score_areas(results))
     return Readiness(

@@ -158,7 +158,9 @@ class ScheduledJob(pulumi.ComponentResource):
             # The address can silence the alarm, and the bridged schema leaves it in clear.
             opts=pulumi.ResourceOptions(parent=self, additional_secret_outputs=["url"]),
         )
-        return pulumi.Output.secret(heartbeat.url)
+        return pulumi.Output.secret(
+            pulumi.Output.all(heartbeat.id, heartbeat.url).apply(lambda values: complete_heartbeat(*values))
+        )
 
     def _expect_checkins(
         self,
@@ -216,6 +218,15 @@ class ScheduledJob(pulumi.ComponentResource):
             ],
             opts=pulumi.ResourceOptions(parent=self),
         )
+
+
+def complete_heartbeat(monitor: str, url: str) -> str:
+    """
+    Return the address of a heartbeat's signals; the API may answer no more of it than its token.
+
+    Source: what clients of the API v3 have seen of `url`; the provider passes it on as it is.
+    """
+    return url if "://" in url else f"https://heartbeat.uptimerobot.com/m{monitor}-{url}"
 
 
 async def _checkin_url(dsn: str, monitor: str, *, organization: str) -> str:

@@ -284,6 +284,10 @@ class StackTarget(ABC):
         """Whether HTTP clients follow the environment's proxies."""
 
     @abstractmethod
+    def read_speed(self) -> float:
+        """Return how many seconds of the vendors pass in one. Raises Failure."""
+
+    @abstractmethod
     def tls_context(self) -> "ssl.SSLContext":
         """Return what a client of the platform's addresses trusts."""
 
@@ -481,6 +485,9 @@ class VendorTarget(StackTarget):
     @property
     def uses_proxies(self) -> bool:
         return True
+
+    def read_speed(self) -> float:
+        return 1.0
 
     def tls_context(self) -> "ssl.SSLContext":
         import httpx  # noqa: PLC0415 - takes a fifth of a second

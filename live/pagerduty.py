@@ -44,6 +44,12 @@ def list_collection(api: Api, collection: PagerDutyCollection) -> list[PagerDuty
     return [one for page in pages for one in getattr(page, collection)]
 
 
+class PagerDutyAssignment(BaseModel):
+    """Somebody who was called of an incident."""
+
+    assignee: PagerDutyReference
+
+
 class PagerDutyIncident(BaseModel):
     """An incident, for which somebody is called."""
 
@@ -52,6 +58,7 @@ class PagerDutyIncident(BaseModel):
     status: Literal["triggered", "acknowledged", "resolved"]
     created_at: datetime
     service: PagerDutyReference
+    assignments: list[PagerDutyAssignment] = Field(default_factory=list[PagerDutyAssignment])
 
 
 class _IncidentPage(BaseModel):

@@ -1,5 +1,6 @@
 """What exists in an account at UptimeRobot: monitors, contacts, groups, pages (uptimerobot.com/api/v3)."""
 
+from datetime import UTC, datetime
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
@@ -8,8 +9,15 @@ from pydantic import AliasChoices, BaseModel, Field, RootModel
 from live.vendor_api import Api
 
 
+class AssignedContact(BaseModel):
+    """A contact that a monitor tells, `threshold` minutes after it went down."""
+
+    alertContactId: int | str  # noqa: N815 - UptimeRobot's name
+    threshold: int = 0
+
+
 class LiveMonitor(BaseModel):
-    """The fields of a monitor that are used here; a heartbeat has no address."""
+    """The fields of a monitor that are used here; the `url` of a heartbeat is the token of its address."""
 
     id: int
     friendlyName: str  # noqa: N815 - UptimeRobot's name
@@ -22,10 +30,39 @@ class LiveMonitor(BaseModel):
     currentStateDuration: float | None = None  # noqa: N815 - UptimeRobot's name
     """Seconds since the status changed."""
 
+    interval: int = 0
+    gracePeriod: int | None = None  # noqa: N815 - UptimeRobot's name
+    assignedAlertContacts: list[AssignedContact] = Field(default_factory=list[AssignedContact])  # noqa: N815
+
 
 class _MonitorPage(BaseModel):
     data: list[LiveMonitor]
     nextLink: str | None = None  # noqa: N815 - UptimeRobot's name
+
+
+class MonitorOutage(BaseModel):
+    """An incident of a monitor: a time in which it was down or slow."""
+
+    id: str
+    startedAt: datetime  # noqa: N815 - UptimeRobot's name
+
+
+class _OutagePage(BaseModel):
+    data: list[MonitorOutage]
+    nextLink: str | None = None  # noqa: N815 - UptimeRobot's name
+
+
+class SentAlert(BaseModel):
+    """What UptimeRobot has sent to a contact; its address, which may be a secret, is not read."""
+
+    timestamp: datetime
+    recipientName: str  # noqa: N815 - UptimeRobot's name
+    status: str
+    """SUCCESS or NOT_DELIVERED."""
+
+
+class _SentAlerts(BaseModel):
+    data: list[SentAlert]
 
 
 class LiveObject(BaseModel):
@@ -62,6 +99,26 @@ def list_monitors(api: Api) -> list[LiveMonitor]:
     return [one for page in api.list_pages(_MonitorPage, "/monitors", _next_page) for one in page.data]
 
 
-def _next_page(_answer: httpx.Response, page: _MonitorPage | _ObjectPage) -> dict[str, str] | None:
+def read_monitor(api: Api, monitor: str) -> LiveMonitor | None:
+    """Return the monitor with an id; None if there is none."""
+    return api.get(LiveMonitor, f"/monitors/{monitor}")
+
+
+def list_incidents(api: Api, monitor: str, *, since: datetime) -> list[MonitorOutage]:
+    """Return the incidents of a monitor that began since a moment."""
+    query = {"monitor_id": monitor, "started_after": f"{since.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"}
+    pages = api.list_pages(_OutagePage, "/incidents", _next_page, **query)
+    return [one for page in pages for one in page.data]
+
+
+def list_sent_alerts(api: Api, incident: str) -> list[SentAlert]:
+    """Return what was sent of an incident, to whom, and whether it was delivered."""
+    answer = api.get(_SentAlerts, f"/incidents/{incident}/alerts")
+    return answer.data if answer else []
+
+
+def _next_page(
+    _answer: httpx.Response, page: _MonitorPage | _ObjectPage | _OutagePage
+) -> dict[str, str] | None:
     cursor = parse_qs(urlsplit(page.nextLink or "").query).get("cursor")
     return {"cursor": cursor[0]} if cursor and page.data else None

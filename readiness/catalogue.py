@@ -35,6 +35,7 @@ def _describe(check: ReadinessCheck) -> Iterator[str]:
     kind = ""
     if check.is_active:
         kind = ", active; never at production" if check.spares_production else ", active"
+        kind += "; on request only" if check.is_on_request else ""
     yield f"### {check.id}"
     yield ""
     yield f"**{check.title}.** {check.priority.capitalize()}{kind}."

@@ -69,6 +69,9 @@ class ReadinessCheck:
     is_active: bool = False
     """Whether it sends many or odd requests, makes errors, or pages somebody: never at production unasked."""
 
+    is_on_request: bool = False
+    """Whether it runs nowhere unless it is named; an active check that may take long and bounds it itself."""
+
     spares_production: bool = False
     """Whether it takes something down for a moment, so that production is never its subject."""
 

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from components.settings import ApiSettings, ServiceSettings, Settings
+from live.heartbeats import DeclaredHeartbeat
 from live.keys import KeyState
 from live.vendor_api import WritingApi
+from live.vendor_apis import Apis
 from readiness.http_reader import HttpReader
 from readiness.shared_result import SharedResult
 from status.health import Health
@@ -39,6 +41,23 @@ class ErrorTracking:
     """Return service -> DSN."""
 
     uses_proxies: bool
+
+
+@dataclass(frozen=True)
+class HeartbeatAccess:
+    """How the heartbeats of the jobs are reached, and which one may be let lapse. Functions raise Failure."""
+
+    open_apis: Callable[[], AbstractContextManager[Apis]]
+    list_declared: Callable[[], Sequence[DeclaredHeartbeat]]
+    """Return those of the stack's state whose address is in its outputs."""
+
+    read_speed: Callable[[], float]
+    """Return how many seconds of the vendors pass in one; 1 but on the twin."""
+
+    job: str = ""
+    """The job that was named; empty for the one whose heartbeat lapses soonest."""
+
+    longest_wait_seconds: float = 600.0
 
 
 @dataclass(frozen=True)
@@ -76,6 +95,9 @@ class LivePlatform:
 
     errors: ErrorTracking | None = None
     """None where the stack declares none."""
+
+    heartbeats: HeartbeatAccess | None = None
+    """None where UptimeRobot watches no job."""
 
     name_servers: tuple[tuple[str, int], ...] = ()
     """Address and port of the name servers that are asked; without one those of this machine's settings."""

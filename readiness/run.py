@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Collection, Sequence
+from functools import partial
 from typing import Final
 
 from core.credential_forms import hide_credentials
@@ -25,6 +26,7 @@ def run_checks(
     platform: LivePlatform,
     *,
     active: Collection[str],
+    only: Collection[str] = (),
     on_progress: OnCheckProgress = lambda _: None,
 ) -> tuple[list[CheckResult], bool]:
     """
@@ -34,26 +36,35 @@ def run_checks(
         checks: The checks.
         platform: What they look at.
         active: The ids of the active checks that were asked for. At production no other one runs, elsewhere
-            all do.
+            all do that don't wait for a request.
+        only: The ids of the checks that were chosen, which is a request as well, but not at production.
         on_progress: Is told what begins.
     """
     on_progress("what is seen from outside")
-    refused = {check: reason for check in checks if (reason := _refuse(check, platform, active))}
+    refused = {check: reason for check in checks if (reason := _refuse(check, platform, active, only))}
     passive = {check: _begin(check, platform) for check in checks if not check.is_active}
-    results = {check: _finish(check, question) for check, question in passive.items()}
+    results = {check: _finish(check, question.result) for check, question in passive.items()}
     questions = list(passive.values())
     for check in checks:
         if reason := refused.get(check):
             results[check] = _describe(check, "not_looked_at", reason=reason, is_expected=True)
         elif check.is_active:
             on_progress(check.title)
+            if check.is_on_request:
+                # In this thread, so that it puts back what it did when Ctrl-C ends it.
+                results[check] = _finish(check, partial(_look, check, platform))
+                continue
             questions.append(question := _begin(check, platform))
-            results[check] = _finish(check, question)
+            results[check] = _finish(check, question.result)
     return [results[check] for check in checks], any(question.is_late for question in questions)
 
 
-def _refuse(check: ReadinessCheck, platform: LivePlatform, active: Collection[str]) -> str:
+def _refuse(
+    check: ReadinessCheck, platform: LivePlatform, active: Collection[str], only: Collection[str]
+) -> str:
     """Return why an active check does not run here; empty if it does."""
+    if check.is_on_request and check.id not in {*active, *only}:
+        return f"it runs on request only; ask for it: --only {check.id}"
     if not check.is_active or platform.settings.platform.environment != "production":
         return ""
     if check.spares_production:
@@ -67,21 +78,24 @@ _Ended = tuple[Observation | NotApplicableError, float]
 
 
 def _begin(check: ReadinessCheck, platform: LivePlatform) -> Question[_Ended]:
-    def look() -> _Ended:
-        begin = time.monotonic()
-        try:
-            with platform.reader.allow(check.count_requests(platform) if check.is_active else 0):
-                seen = check.look(platform)
-        except NotApplicableError as error:
-            return error, time.monotonic() - begin
-        return seen, time.monotonic() - begin
-
-    return Question(f"the check {check.id}", look, limit_seconds=check.limit_seconds)
+    return Question(
+        f"the check {check.id}", partial(_look, check, platform), limit_seconds=check.limit_seconds
+    )
 
 
-def _finish(check: ReadinessCheck, question: Question[_Ended]) -> CheckResult:
+def _look(check: ReadinessCheck, platform: LivePlatform) -> _Ended:
+    begin = time.monotonic()
     try:
-        seen, seconds = question.result()
+        with platform.reader.allow(check.count_requests(platform) if check.is_active else 0):
+            seen = check.look(platform)
+    except NotApplicableError as error:
+        return error, time.monotonic() - begin
+    return seen, time.monotonic() - begin
+
+
+def _finish(check: ReadinessCheck, result: Callable[[], _Ended]) -> CheckResult:
+    try:
+        seen, seconds = result()
     except Failure as failure:
         reason, next_step = split_failure(failure)
         return _describe(check, "not_looked_at", reason=reason, next_step=next_step)

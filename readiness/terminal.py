@@ -66,6 +66,10 @@ def _show_check(check: CheckResult, console: Console) -> None:
     console.print(line, highlight=False, no_wrap=console.is_terminal, overflow="ellipsis")
 
 
+def _name_kind(check: ReadinessCheck) -> str:
+    return "on request" if check.is_on_request else "active" if check.is_active else ""
+
+
 def show_checks(checks: Sequence[ReadinessCheck], console: Console) -> None:
     """Print the checks that there are, by area."""
     for area, title in AREA_TITLES.items():
@@ -74,7 +78,7 @@ def show_checks(checks: Sequence[ReadinessCheck], console: Console) -> None:
         )
         for check in checks:
             if check.area == area:
-                table.add_row(check.id, check.priority, "active" if check.is_active else "", check.title)
+                table.add_row(check.id, check.priority, _name_kind(check), check.title)
         if table.row_count:
             console.print(f"[bold]{title}[/bold]")
             console.print(table)

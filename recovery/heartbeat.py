@@ -42,7 +42,12 @@ def report_result(context: RecoveryContext, job: str, *, succeeded: bool) -> Non
 def _report_end(context: RecoveryContext, job: str, checkin_id: str, *, succeeded: bool) -> None:
     _send_check_in(context, job, checkin_id, "ok" if succeeded else "error")
     if succeeded and (url := context.heartbeat_urls.get(job)):
-        _get_url(job, url, "heartbeat", {})
+        send_heartbeat(job, url)
+
+
+def send_heartbeat(job: str, url: str) -> None:
+    """Tell a job's heartbeat that it has run; a monitor that can't be reached is only logged."""
+    _get_url(job, url, "heartbeat", {})
 
 
 def _send_check_in(context: RecoveryContext, job: str, checkin_id: str, status: RunStatus) -> None:

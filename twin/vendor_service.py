@@ -67,7 +67,7 @@ class VendorService:
         )
         return Starlette(
             routes=[
-                Route("/", _describe),
+                Route("/", self._describe),
                 Route("/health/{stack}", self._show_health),
                 Route("/heartbeat/{key}", self._receive_heartbeat, methods=["GET", "POST"]),
                 *inbox.routes(self._store),
@@ -79,6 +79,9 @@ class VendorService:
             middleware=[Middleware(LoopbackOnly, names=HOSTS), cors],
             lifespan=self._lifespan,
         )
+
+    def _describe(self, _request: Request) -> Response:
+        return JSONResponse({"service": "vendors", "speed": self._time_scale.speed})
 
     def _receive_heartbeat(self, request: Request) -> Response:
         known = self._prober.record_ping(request.path_params["key"])
@@ -124,10 +127,6 @@ class VendorService:
         self._sender.stop()
         self._pagerduty.store.close()
         self._store.close()
-
-
-def _describe(_request: Request) -> Response:
-    return JSONResponse({"service": "vendors"})
 
 
 def main() -> None:

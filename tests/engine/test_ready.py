@@ -1,8 +1,10 @@
 """`./bulwark ready` as a user types it, on a deployed stack whose platform has one fault."""
 
+import threading
 from datetime import datetime
 from pathlib import Path
 
+import httpx
 import pytest
 from fast_twin import FastTwin
 
@@ -78,3 +80,35 @@ def test_a_part_of_the_checks_is_no_evidence(fast_twin: FastTwin, tmp_path: Path
     part = fast_twin.bulwark("ready", "--only", "health-is-complete", "--json")
     assert "Evidence" not in part.text
     assert part.json["trend"] is None
+
+
+def test_the_heartbeat_of_a_job_lapses_only_for_who_asks(fast_twin: FastTwin) -> None:
+    name = "lapsed-heartbeat-pages"
+    plain = fast_twin.bulwark("ready", "--json")
+    [left_out] = [one for one in plain.json["checks"] if one["id"] == name]
+    assert (left_out["outcome"], left_out["is_expected"]) == ("not_looked_at", True)
+
+    address, ended = fast_twin.output("heartbeat_urls")["drill"], threading.Event()
+
+    def run_job() -> None:
+        """Send the signal of the job, which lapses after seven seconds, until the command is at work."""
+        for _ in range(10):
+            httpx.get(address)
+            ended.wait(1)
+
+    job = threading.Thread(target=run_job)
+    job.start()
+    try:
+        asked = fast_twin.bulwark("ready", "--only", name, "--job", "drill", "--json")
+    finally:
+        ended.set()
+        job.join()
+    [check] = asked.json["checks"]
+    assert (check["outcome"], check["problems"]) == ("passed", []), asked.text[-2_000:]
+    seen = {one["what"]: one["value"] for one in check["measured"]}
+    assert "declared: at most 7 s after the last signal" in seen["monitor down"]
+    assert {"incidents told", "operations told", "automation told", "monitor up again"} <= seen.keys()
+    assert address.rpartition("/")[2] not in asked.text
+    tomorrow = fast_twin.bulwark("ready", "--only", name, "--job", "database", "--json")
+    assert tomorrow.code == 3
+    assert "nothing was let lapse" in tomorrow.text or "had no signal yet" in tomorrow.text

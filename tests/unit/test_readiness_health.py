@@ -21,7 +21,10 @@ from readiness.run import run_checks
 from readiness.shared_result import SharedResult
 from status.health import Answer, DeploymentHealth, DriftHealth, Health, StoreHealth
 
-OF_HEALTH: Final = [check for check in (*RECOVERY, *MONITORING) if check.id != "answers-have-an-id"]
+ELSEWHERE: Final = {"answers-have-an-id", "lapsed-heartbeat-pages"}
+"""What is not read of the stack's health."""
+
+OF_HEALTH: Final = [check for check in (*RECOVERY, *MONITORING) if check.id not in ELSEWHERE]
 
 
 def primary(**changes: Any) -> tuple[StoreHealth, ...]:

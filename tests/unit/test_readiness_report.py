@@ -2,6 +2,7 @@
 
 import json
 import ssl
+import threading
 from collections.abc import Callable, Generator
 from dataclasses import replace
 from pathlib import Path
@@ -84,8 +85,13 @@ def platform(request: pytest.FixtureRequest) -> Generator[LivePlatform]:
     reader.close()
 
 
-def run(platform: LivePlatform, *checks: ReadinessCheck, active: tuple[str, ...] = ()) -> list[CheckResult]:
-    results, is_late = run_checks(checks, platform, active=active)
+def run(
+    platform: LivePlatform,
+    *checks: ReadinessCheck,
+    active: tuple[str, ...] = (),
+    only: tuple[str, ...] = (),
+) -> list[CheckResult]:
+    results, is_late = run_checks(checks, platform, active=active, only=only)
     assert not is_late
     return results
 
@@ -133,6 +139,26 @@ def test_an_active_check_runs_at_production_only_by_its_name(platform: LivePlatf
 @pytest.mark.parametrize("platform", ["staging", "local"], indirect=True)
 def test_an_active_check_runs_elsewhere(platform: LivePlatform) -> None:
     assert [one.outcome for one in run(platform, check(is_active=True))] == ["passed"]
+
+
+@pytest.mark.parametrize("platform", ["production", "staging", "local"], indirect=True)
+def test_a_check_on_request_runs_nowhere_unless_it_is_named(platform: LivePlatform) -> None:
+    one = check(is_active=True, is_on_request=True)
+    [by_itself] = run(platform, one)
+    assert (by_itself.outcome, by_itself.is_expected) == ("not_looked_at", True)
+    assert "--only one" in by_itself.reason
+    [chosen], [named] = run(platform, one, only=("one",)), run(platform, one, active=("one",))
+    is_production = platform.settings.platform.environment == "production"
+    assert (chosen.outcome, named.outcome) == ("not_looked_at" if is_production else "passed", "passed")
+    assert not is_production or "--active one" in chosen.reason
+
+
+def test_a_check_on_request_is_where_ctrl_c_ends_it(platform: LivePlatform) -> None:
+    def interrupt(_: LivePlatform) -> Observation:
+        raise KeyboardInterrupt if threading.current_thread() is threading.main_thread() else AssertionError
+
+    with pytest.raises(KeyboardInterrupt):
+        run(platform, check(is_active=True, is_on_request=True, look=interrupt), only=("one",))
 
 
 def test_a_check_cannot_send_more_than_it_states_nor_elsewhere(platform: LivePlatform) -> None:
@@ -227,6 +253,7 @@ def test_every_check_is_named_after_its_module_and_says_everything() -> None:
         assert one.fix.endswith(".")
         assert one.controls
         assert one.is_active or not one.spares_production
+        assert one.is_active or not one.is_on_request
 
 
 def test_a_document_that_only_grew_breaks_nobody() -> None:

@@ -9,6 +9,7 @@ from starlette.routing import Route
 
 from twin.host.time_scale import TimeScale
 from twin.uptimerobot.api_json import OBJECT_FORMATS, ObjectFormat, contact_to_json, monitor_to_json
+from twin.uptimerobot.incidents import list_alerts, list_incidents
 from twin.uptimerobot.model import UptimeRobot
 from twin.uptimerobot.rate_limit import RateLimit
 from twin.vendor.errors import VendorError
@@ -29,6 +30,8 @@ def routes(model: UptimeRobot, time_scale: TimeScale) -> list[Route]:
         api.route("GET", f"{PREFIX}/user/me", _account_handler(model)),
         api.route("GET", f"{PREFIX}/user/alert-contacts", _contacts_handler(model)),
         api.route("GET", f"{PREFIX}/tags", _tags_handler(model)),
+        api.route("GET", f"{PREFIX}/incidents", lambda request: list_incidents(model, request)),
+        api.route("GET", f"{PREFIX}/incidents/{{id}}/alerts", lambda request: list_alerts(model, request)),
     ]
 
 
