@@ -41,7 +41,8 @@ def lacks_urgent_policy(stack: PolicyStack) -> bool:
         return True
     promised = {name for name, is_urgent in stack.view(_find_urgency).items() if is_urgent}
     names = [policy.at("name") for policy in stack.of_type(POLICY)]
-    return Unknown() not in names and not promised <= {one.value for one in names if isinstance(one, Known)}
+    declared = {str(name.value) for name in names if isinstance(name, Known)}
+    return Unknown() not in names and not promised <= declared
 
 
 def _find_urgency(stack: PolicyStack) -> dict[str, bool]:

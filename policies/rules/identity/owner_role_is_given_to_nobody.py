@@ -53,13 +53,13 @@ def _find_owners(stack: PolicyStack) -> list[Resource]:
     if not find_production(stack):
         return []
     databases = stack.of_type(_DATABASE)
-    names = {name.value for one in databases if isinstance(name := one.at("ownerName"), Known)}
+    names = {str(name.value) for one in databases if isinstance(name := one.at("ownerName"), Known)}
     behind = {role.urn for one in databases for role in stack.dependencies(one, "ownerName")}
     return [
         role
         for role in stack.of_type(_ROLE)
         if role.urn in behind
-        or (isinstance(name := role.at("name"), Known) and name.value in names)
+        or (isinstance(name := role.at("name"), Known) and str(name.value) in names)
         or isinstance(role.at("name"), Unknown)
     ]
 
