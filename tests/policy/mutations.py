@@ -587,7 +587,6 @@ _TABLE: Final = {
     ),
     ("job-document-is-guarded", "backups-documents-driller"): (
         ("backups-documents-driller", "recovery_window_in_days", 0),
-        ("backups-documents-driller", "replicas", [{"region": "us-east-1"}]),
     ),
     ("owner-role-is-given-to-nobody", "database-role-backup"): (
         ("database-database", "owner_name", "platform_backup"),
