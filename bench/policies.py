@@ -91,7 +91,8 @@ def _declare(recorded: Any, copy: int, resources: dict[tuple[int, str], Any]) ->
     def other(name: str) -> Any:
         return resources.get((copy, name))
 
-    name, kind = f"{recorded['name']}-{copy}", IN_PLACE_OF.get(recorded["type"], recorded["type"])
+    name = f"{recorded['name']}-{copy}"
+    kind = str(IN_PLACE_OF.get(recorded["type"], recorded["type"]))
     options = pulumi.ResourceOptions(
         parent=other(recorded.get("parent", "")),
         provider=other(recorded.get("provider", "")),

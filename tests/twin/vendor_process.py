@@ -146,10 +146,11 @@ def serving_target(tls: Any = None) -> Generator[Target]:
         def _answer(self) -> None:
             sent = self.rfile.read(int(self.headers.get("content-length") or 0)).decode()
             headers = {name.lower(): value for name, value in self.headers.items()}
+            # Whoever sees the request may change the target at once; this one is answered as it was before.
+            status, content = target.status, target.body.encode()
             target.requests.append((self.command, self.path, headers, sent))
             time.sleep(target.delay_seconds)
-            content = target.body.encode()
-            self.send_response(target.status)
+            self.send_response(status)
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
             self.wfile.write(content)
