@@ -80,6 +80,14 @@ def test_after_up_the_backup_role_may_read_a_large_object_of_the_owner(fast_twin
     assert row == ("made after up",)
 
 
+def count_summarized(fast_twin: FastTwin) -> int:
+    """Return the number of resources in the engine's summary, without the providers that it makes itself."""
+    return sum(
+        not (resource["type"].startswith("pulumi:providers:") and name_of(resource["urn"]) == "default")
+        for resource in fast_twin.installation.resources()
+    )
+
+
 def test_a_preview_after_up_with_the_tokens_of_a_plan_has_no_steps_and_no_violation(
     fast_twin: FastTwin,
 ) -> None:
@@ -87,13 +95,7 @@ def test_a_preview_after_up_with_the_tokens_of_a_plan_has_no_steps_and_no_violat
     assert preview.code == 0, preview.text[-3_000:]
     assert preview.json["steps"] == []
     assert preview.json["violations"] == []
-    # The engine's summary leaves out the providers that it makes itself.
-    counted = [
-        resource
-        for resource in fast_twin.installation.resources()
-        if not (resource["type"].startswith("pulumi:providers:") and name_of(resource["urn"]) == "default")
-    ]
-    assert preview.json["changes"] == {"same": len(counted)}
+    assert preview.json["changes"] == {"same": count_summarized(fast_twin)}
 
 
 def test_outputs_hide_secrets_until_asked(fast_twin: FastTwin) -> None:
@@ -121,7 +123,7 @@ def test_logs_are_shown_by_service(fast_twin: FastTwin) -> None:
 
 
 def test_down_stops_everything_and_up_brings_back_the_same_data(fast_twin: FastTwin) -> None:
-    resources = len(fast_twin.installation.resources())
+    resources = count_summarized(fast_twin)
     before = count_users(fast_twin, after="CREATE TABLE IF NOT EXISTS public.mine AS SELECT 1 AS one")
     running = fast_twin.bulwark("status", "--json")
     assert running.json["deployment"]["found"]["resources"] >= resources
