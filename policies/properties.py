@@ -34,9 +34,10 @@ PROPERTIES: Final = (
         "their schedules, lateness and run times added up; the account, region, cloud and key of each copy; "
         "what the drills and proofs of the last days have shown; classes of storage and their time to the "
         "first byte; quotas beside the size of their compute; types of resources that nobody has "
-        "classified; declarations that a store holds nothing.",
+        "classified; declarations that a store holds nothing; who is kept out of a vault by its policy or by "
+        "a boundary, and is to write or read there.",
         "Whether a backup's content is whole: drills and proofs show that. What lies in a store that no "
-        "program declares: `./bulwark status` does that.",
+        "program declares: `./bulwark status` does that. That a role has lost its own right to read.",
         (
             "store-backups-outlast-corruption",
             "store-branch-is-protected",
@@ -55,6 +56,7 @@ PROPERTIES: Final = (
             "type-is-classified",
             "valueless-store-is-explained",
             "vault-is-read-in-time",
+            "vault-is-usable",
         ),
     ),
     Property(
@@ -119,15 +121,18 @@ PROPERTIES: Final = (
     ),
     Property(
         "Backups are nobody else's",
-        "Nobody outside reads a backup, in a bucket or on its way.",
+        "Nobody outside reads a backup, in a bucket or on its way, nor does who writes it or looks after it.",
         "Public access blocks, access control lists and policies that open a bucket; conditions on TLS and "
-        "its version, for every principal and every call.",
-        "Presigned addresses that somebody with the right to read hands out.",
+        "its version, for every principal and every call; in production what each identity that writes into "
+        "a vault or sees its settings may read, by prefix.",
+        "Presigned addresses that somebody with the right to read hands out, and which of the roles that "
+        "neither write nor look after a vault are meant to read it.",
         (
             "bucket-demands-encrypted-transport",
             "bucket-ignores-access-control-lists",
             "bucket-is-closed-to-the-public",
             "vault-demands-current-tls",
+            "writer-cannot-read",
         ),
     ),
     Property(

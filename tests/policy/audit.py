@@ -3007,4 +3007,86 @@ ATTEMPTS: Final = (
         "demanded-inputs-stay-managed",
         _option("backups-vault-lock", ignoreChanges=["rule"]),
     ),
+    AuditedWeakening(
+        _OURS,
+        "the writer of backups reads whatever lies in the vault",
+        "writer-cannot-read",
+        _policy(
+            "backups-identity-backup-writer-policy",
+            allowing(["s3:GetObject", "s3:GetObjectVersion"], f"{_ARN}/*"),
+        ),
+    ),
+    *(
+        AuditedWeakening(
+            _OURS, does, "writer-cannot-read", _policy(f"{role}-policy", allowing("s3:GetObject", keys))
+        )
+        for does, role, keys in (
+            ("a plan of a pull request reads dumps", "backups-identity-planner", f"{_ARN}/database/*"),
+            ("a deploy reads dumps", "backups-identity-deployer", f"{_ARN}/database/*"),
+            ("the writer of the state reads it", "backups-identity-state-writer", f"{_ARN}/state/*"),
+            ("break-glass reads dumps", "backups-administration-break-glass", f"{_ARN}/database/*"),
+            (
+                "a plan reads the replica",
+                "backups-replica-identity-replica-reader",
+                f"{_REPLICA_ARN}/*",
+            ),
+        )
+    ),
+    *(
+        AuditedWeakening(
+            _STORES,
+            does,
+            "vault-is-usable",
+            _policy(
+                f"backups-{vault}-policy",
+                allowing(
+                    action,
+                    f"{_ARN if vault == 'vault' else _REPLICA_ARN}/*",
+                    Effect="Deny",
+                    Principal="*",
+                    Condition={
+                        "ArnNotEquals": {
+                            "aws:PrincipalArn": f"arn:aws:iam::{_ACCOUNT}:role/example-break-glass"
+                        }
+                    },
+                ),
+            ),
+        )
+        for does, vault, action in (
+            ("nobody but break-glass reads the vault", "vault", ["s3:GetObject", "s3:GetObjectVersion"]),
+            ("nobody but break-glass reads the replica", "replica", "s3:GetObject"),
+            ("nobody but break-glass writes into the vault", "vault", "s3:PutObject"),
+        )
+    ),
+    AuditedWeakening(
+        _STORES,
+        "the boundary lets nobody read backups",
+        "vault-is-usable",
+        _policy(
+            "backups-administration-boundary",
+            allowing("s3:GetObject*", "*", Effect="Deny"),
+        ),
+    ),
+    *(
+        AuditedWeakening(_SECRETS, does, "owner-role-is-given-to-nobody", edit)
+        for does, edit in (
+            (
+                "the database belongs to the application's role",
+                _set("database-database", ownerName="platform_app"),
+            ),
+            (
+                "the database belongs to what is made from the application's role",
+                lambda stack: [
+                    replace(
+                        toy,
+                        inputs={**toy.inputs, "ownerName": UNKNOWN},
+                        made_from={**toy.made_from, "ownerName": ["database-role-application"]},
+                    )
+                    if toy.name == "database-database"
+                    else toy
+                    for toy in stack
+                ],
+            ),
+        )
+    ),
 )

@@ -629,6 +629,16 @@ _TABLE: Final = {
         (DRILLS, "", tell(readiness='{"since": "2020-01-01", "passed": null}')),
         (DRILLS, "", tell(readiness='{"since": null, "passed": "2020-01-08"}')),
     ),
+    ("writer-cannot-read", "backups-identity-backup-writer"): (
+        ("backups-identity-backup-writer-policy", "policy", allowing("s3:GetObject", f"{ARN}/*")),
+    ),
+    ("vault-is-usable", "backups-vault-bucket"): (
+        (
+            "backups-vault-policy",
+            "policy",
+            allowing("s3:GetObject", f"{ARN}/*", Effect="Deny", Principal="*"),
+        ),
+    ),
 }
 
 """(Rule, resource that it must refuse) -> (resource, field, weakening, rules that refuse it besides)."""

@@ -1,4 +1,4 @@
-"""The role that owns a database is refused if its password goes to a function or a job."""
+"""The role that owns a database is refused if it is the application's, or its password goes to a job."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -17,6 +17,7 @@ from policies.framework.stack import PolicyStack, Resource
 _DATABASE: Final = "neon:index/database:Database"
 _ISSUER: Final = "neon:index/jwksUrl:JwksUrl"
 _ROLE: Final = "neon:index/role:Role"
+_APPLICATION: Final = "pulumi-python:dynamic/bulwark:ApplicationRole"
 _OTHERS: Final = ("neon:", "pulumi-nodejs:", "pulumi-python:", COLLECTION, PROJECT_VARIABLE)
 """
 Types that may have it: the database, and what the program itself does as its owner.
@@ -28,6 +29,8 @@ What a service at a host signs in as, a rule of its own asks.
 def _judge(role: Resource, stack: PolicyStack, _limits: Parameters) -> Iterator[Message]:
     if isinstance(role.at("name"), Unknown):
         yield unknown_value(role, "name")
+    elif role.type == _APPLICATION:
+        yield message("it is the application's")
     for user in stack.view(_find_users)[role.urn]:
         yield message("{user} is given its password", user=user)
     for issuer in stack.of_type(_ISSUER):
@@ -57,7 +60,7 @@ def _find_owners(stack: PolicyStack) -> list[Resource]:
     behind = {role.urn for one in databases for role in stack.dependencies(one, "ownerName")}
     return [
         role
-        for role in stack.of_type(_ROLE)
+        for role in stack.of_type(_ROLE, _APPLICATION)
         if role.urn in behind
         or (isinstance(name := role.at("name"), Known) and str(name.value) in names)
         or isinstance(role.at("name"), Unknown)

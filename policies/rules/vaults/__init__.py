@@ -25,11 +25,13 @@ from policies.rules.vaults import (
     vault_is_locked,
     vault_is_read_in_time,
     vault_is_replicated,
+    vault_is_usable,
     vault_is_versioned,
     vault_raises_alarms,
     vault_refuses_other_encryption,
     writer_cannot_delete,
     writer_cannot_overwrite,
+    writer_cannot_read,
     writer_cannot_record_keys,
 )
 
@@ -57,10 +59,12 @@ RULES: tuple[Rule, ...] = (
     vault_is_locked.RULE,
     vault_is_read_in_time.RULE,
     vault_is_replicated.RULE,
+    vault_is_usable.RULE,
     vault_is_versioned.RULE,
     vault_raises_alarms.RULE,
     vault_refuses_other_encryption.RULE,
     writer_cannot_delete.RULE,
     writer_cannot_overwrite.RULE,
+    writer_cannot_read.RULE,
     writer_cannot_record_keys.RULE,
 )

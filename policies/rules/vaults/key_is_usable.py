@@ -8,7 +8,7 @@ from pulumi_policy import Severity
 from policies.facts.buckets import arn_of, vaults
 from policies.facts.iam_documents import ROLE
 from policies.facts.kms_keys import KmsKeys, judge_key
-from policies.facts.role_rights import RoleRights
+from policies.facts.role_rights import find_rights
 from policies.facts.s3_access import PUT, IamIdentities, IamIdentity
 from policies.framework.controls import Control
 from policies.framework.messages import Message, message
@@ -34,7 +34,7 @@ def _check_users(vault: Resource, key: Resource, stack: PolicyStack) -> Iterator
     arn = arn_of(vault)
     for identity, action, needed in stack.view(_find_users):
         if identity.statements_allowing(action, arn):
-            rights = stack.view(_find_rights, identity.resource)
+            rights = stack.view(find_rights, identity.resource)
             if not rights.unreadable and not rights.may_use(key, needed, vault):
                 yield message(
                     "{who} may use {vault} and not do " + needed, who=identity.resource, vault=vault
@@ -50,10 +50,6 @@ def _find_users(stack: PolicyStack) -> list[tuple[IamIdentity, str, LiteralStrin
         for action, needed in _USES
         if identity.allows_anywhere(action)
     ]
-
-
-def _find_rights(stack: PolicyStack, role: Resource) -> RoleRights:
-    return RoleRights(role, stack)
 
 
 RULE: Final = Rule(
