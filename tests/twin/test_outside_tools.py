@@ -161,7 +161,7 @@ def test_locust_measures_what_the_check_of_load_measures(
             *("--authority", str(patient.home.tls / "ca.crt"), "--json-file", "found"),
             folder=tmp_path,
         )
-        result = patient.look(fault, only={"load-is-borne"})["load-is-borne"]
+        result = patient.look(fault, expected="load-is-borne", only={"load-is-borne"})["load-is-borne"]
     assert (tmp_path / "found.json").exists(), ended.stdout + ended.stderr
     assert "--run-time limit reached" not in ended.stderr  # it ends by itself, after the last request
     [stats] = json.loads((tmp_path / "found.json").read_text())

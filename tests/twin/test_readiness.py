@@ -120,10 +120,11 @@ def test_a_fault_turns_exactly_its_check_red(
     patient: Patient, fault: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(health_turns_red, "LONGEST_SECONDS", 1.5)
-    results = patient.look(fault, active=False)
-    if CHECK_OF[fault] not in results:
-        results |= patient.look(fault, only={CHECK_OF[fault]})
-    assert set(find_red(results)) == {CHECK_OF[fault]}, find_red(results)
+    expected = CHECK_OF[fault]
+    results = patient.look(fault, expected=expected, active=False)
+    if expected not in results:
+        results |= patient.look(fault, expected=expected, only={expected})
+    assert set(find_red(results)) == {expected}, find_red(results)
 
 
 @pytest.mark.parametrize("wrong", IN_DATABASE)
@@ -132,7 +133,7 @@ def test_what_is_wrong_in_the_database_turns_exactly_its_check_red(patient: Pati
     only = {one.id for one in IN_THE_DATABASE}
     with patient.database.connect("platform") as connection:
         connection.execute(break_it)
-        red = find_red(patient.look(only=only))
+        red = find_red(patient.look(expected=check, only=only))
         connection.execute(mend_it)
         mended = find_red(patient.look(only=only))
     assert (set(red), mended) == ({check}, {}), red
