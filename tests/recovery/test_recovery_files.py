@@ -64,6 +64,19 @@ def test_every_file_is_copied_and_listed_with_its_checksums_and_metadata(store: 
     assert abs((head["ObjectLockRetainUntilDate"] - locked_until).total_seconds()) < 5
 
 
+@pytest.mark.parametrize("changed", [1, 8])
+def test_a_copied_file_costs_its_store_one_request(store: FileStore, changed: int) -> None:
+    keys = [f"folder{number % 3}/{number}" for number in range(8)]
+    store.put(*keys)
+    store.back_up()
+    store.put(*keys[:changed], body=b"changed")
+    store.proxy.recorded.clear()
+    assert store.back_up().copied == changed
+    asked = [(method, path.partition("?")[0]) for method, path, _ in store.proxy.recorded]
+    copied = [("GET", f"/{store.bucket}/{key}") for key in keys[:changed]]
+    assert sorted(asked) == sorted([("GET", f"/{store.bucket}"), *copied])
+
+
 def test_only_new_or_changed_files_are_copied(store: FileStore) -> None:
     store.put("same", "changed")
     first = store.back_up()
