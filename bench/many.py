@@ -65,7 +65,7 @@ def describe(stores: int, services: int) -> dict[str, Any]:
         },
     )
     blocks["bulwark:stores"] = {
-        "store0": {**of_production["database"], "drill": drill},
+        "database": {**of_production["database"], "drill": drill},
         **{f"store{number}": elsewhere[number % 2] for number in range(1, stores)},
     }
     blocks["bulwark:services"] |= {
