@@ -54,18 +54,25 @@ _FORMS: Final = (
 )
 
 
+_TEXT_MARKS: Final = [
+    (mark, position) for position, form in enumerate(_FORMS) for mark in form.marks if isinstance(mark, str)
+]
+_PATTERN_MARKS: Final = [
+    (mark, position)
+    for position, form in enumerate(_FORMS)
+    for mark in form.marks
+    if not isinstance(mark, str)
+]
+
+
 def credential_kind(text: str) -> LiteralString | None:
     """Return the kind of the first credential in a text, judged by its form alone; None without one."""
+    marked = {position for mark, position in _TEXT_MARKS if mark in text}
+    marked.update(position for mark, position in _PATTERN_MARKS if mark.search(text))
     found = [
-        (match.start(), position)
-        for position, form in enumerate(_FORMS)
-        if _has_mark(form, text) and (match := form.pattern.search(text))
+        (match.start(), position) for position in marked if (match := _FORMS[position].pattern.search(text))
     ]
     return _FORMS[min(found)[1]].kind if found else None
-
-
-def _has_mark(form: _CredentialForm, text: str) -> bool:
-    return any(mark in text if isinstance(mark, str) else mark.search(text) for mark in form.marks)
 
 
 def hide_credentials(text: str) -> str:

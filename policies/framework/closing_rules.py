@@ -37,6 +37,10 @@ def _write(value: Any) -> str:
 
 def find_production(stack: PolicyStack) -> list[Resource]:
     """Return what says that the stack is production, or may be: one resource for all that it has."""
+    return stack.view(_find_production)
+
+
+def _find_production(stack: PolicyStack) -> list[Resource]:
     return [
         resource
         for resource in stack.resources  # sorted by URN, so that it is always the same one

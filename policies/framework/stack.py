@@ -59,11 +59,11 @@ class Resource:
         """The URN of its provider; empty for a component."""
         return self.raw.provider.urn if self.raw.HasField("provider") else ""
 
-    @property
+    @cached_property
     def is_component(self) -> bool:
         return not self.is_custom and not self.type.startswith("pulumi:")
 
-    @property
+    @cached_property
     def is_custom(self) -> bool:
         """Whether a provider manages it, unlike a component."""
         return self.raw.HasField("provider")
