@@ -4,7 +4,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, Final, TypeVar
 
 from google.protobuf import struct_pb2
@@ -18,6 +18,7 @@ _STACK: Final = "pulumi:pulumi:Stack"
 _View = TypeVar("_View")
 
 
+@lru_cache(maxsize=10_000)  # a stack has thousands of resources of a hundred types
 def canonical_type(token: str) -> str:
     """
     Return a type's current token.

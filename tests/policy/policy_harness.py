@@ -2,10 +2,12 @@
 
 import copy
 import json
+import marshal
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
-from functools import cache, lru_cache
+from functools import cache
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
@@ -180,8 +182,9 @@ def find_violations(
     """Announce each resource, then the whole stack, as the engine does, and return all diagnostics."""
     server = servicer(rules, waivers_file=waivers_file, drills=drill_history_of(stack))
     names = {toy.urn: toy.name for toy in stack}
-    answers = [server.Analyze(request, None) for request in resource_requests(stack)]
-    answers.append(server.AnalyzeStack(stack_request(stack), None))
+    announced, whole = requests_of(stack)
+    answers = [server.Analyze(request, None) for request in announced]
+    answers.append(server.AnalyzeStack(whole, None))
     return [
         Violation(found.policyName, names.get(found.urn, ""), found.message, found.enforcementLevel)
         for answer in answers
@@ -190,78 +193,95 @@ def find_violations(
 
 
 def resource_requests(stack: Sequence[Toy]) -> list[analyzer_pb2.AnalyzeRequest]:
-    providers = _Providers(stack)
-    return [
-        analyzer_pb2.AnalyzeRequest(
-            type=toy.type,
-            name=toy.name,
-            urn=toy.urn,
-            properties=_struct(toy.inputs),
-            provider=providers.of(toy),
-        )
-        for toy in stack
-    ]
+    return requests_of(stack)[0]
 
 
 def stack_request(stack: Sequence[Toy]) -> analyzer_pb2.AnalyzeStackRequest:
-    urns = {toy.name: toy.urn for toy in stack}
-    providers = _Providers(stack)
-    return analyzer_pb2.AnalyzeStackRequest(
-        resources=[_to_analyzer_resource(toy, providers.of(toy), urns) for toy in stack]
+    return requests_of(stack)[1]
+
+
+def requests_of(
+    stack: Sequence[Toy],
+) -> tuple[list[analyzer_pb2.AnalyzeRequest], analyzer_pb2.AnalyzeStackRequest]:
+    """Return what the engine sends of each resource, and then of all of them."""
+    encoded = _encode(stack)
+    return (
+        [analyzer_pb2.AnalyzeRequest.FromString(request) for request, _ in encoded],
+        # One after the other they are the message of all resources.
+        analyzer_pb2.AnalyzeStackRequest.FromString(b"".join(resource for _, resource in encoded)),
     )
 
 
-def _to_analyzer_resource(
-    toy: Toy, provider: analyzer_pb2.AnalyzerProviderResource | None, urns: dict[str, str]
-) -> analyzer_pb2.AnalyzerResource:
+def _encode(stack: Sequence[Toy]) -> list[tuple[bytes, bytes]]:
+    """Encode the messages of each resource, or return those of an equal one: most cases change one."""
+    urns = {toy.name: toy.urn for toy in stack}
+    providers = _Providers(stack)
+    encoded: list[tuple[bytes, bytes]] = []
+    for toy in stack:
+        provider = providers.of(toy)
+        others = tuple(map(urns.get, (toy.parent, *toy.depends_on, *chain(*toy.made_from.values()))))
+        # The version 2 of the format writes equal values equally.
+        key = (marshal.dumps(vars(toy), 2), others, provider)
+        if key not in _encoded:
+            _encoded[key] = _encode_request(toy, provider), _encode_resource(toy, urns, provider)
+        encoded.append(_encoded[key])
+    return encoded
+
+
+_encoded: Final[dict[object, tuple[bytes, bytes]]] = {}
+
+
+def _encode_request(toy: Toy, provider: bytes) -> bytes:
+    return analyzer_pb2.AnalyzeRequest(
+        type=toy.type, name=toy.name, urn=toy.urn, properties=_struct(toy.inputs), provider=_decode(provider)
+    ).SerializeToString()
+
+
+def _encode_resource(toy: Toy, urns: dict[str, str], provider: bytes) -> bytes:
     made_from = {key: [urns[name] for name in names if name in urns] for key, names in toy.made_from.items()}
     behind = [urns[name] for name in toy.depends_on if name in urns] + [
         urn for found in made_from.values() for urn in found
     ]
-    return analyzer_pb2.AnalyzerResource(
+    resource = analyzer_pb2.AnalyzerResource(
         type=toy.type,
         name=toy.name,
         urn=toy.urn,
         properties=_struct(toy.inputs if toy.outputs is None else toy.outputs),
-        provider=provider,
+        provider=_decode(provider),
         parent=urns.get(toy.parent, ""),
-        options=_options(json.dumps(toy.options)),
+        options=json_format.ParseDict(toy.options, analyzer_pb2.AnalyzerResourceOptions()),
         dependencies=list(dict.fromkeys(behind)),
         propertyDependencies={
             key: analyzer_pb2.AnalyzerPropertyDependencies(urns=found) for key, found in made_from.items()
         },
     )
+    return analyzer_pb2.AnalyzeStackRequest(resources=[resource]).SerializeToString()
 
 
 class _Providers:
-    """The providers of a stack's resources, as messages."""
+    """The providers of a stack's resources, as encoded messages; empty for a component."""
 
     def __init__(self, stack: Sequence[Toy]) -> None:
         self._declared = {toy.name: toy for toy in reversed(stack)}
-        self._messages: dict[str, analyzer_pb2.AnalyzerProviderResource] = {}
+        self._encoded: dict[tuple[str, str], bytes] = {}
 
-    def of(self, toy: Toy) -> analyzer_pb2.AnalyzerProviderResource | None:
+    def of(self, toy: Toy) -> bytes:
         if not toy.provider:
-            return None
-        kind = f"pulumi:providers:{toy.type.partition(':')[0]}"
-        declared = self._declared.get(toy.provider, Toy(kind, toy.provider))
-        if declared.urn not in self._messages:
-            self._messages[declared.urn] = analyzer_pb2.AnalyzerProviderResource(
+            return b""
+        package = toy.type.partition(":")[0]
+        key = (package, toy.provider)
+        if key not in self._encoded:
+            declared = self._declared.get(toy.provider, Toy(f"pulumi:providers:{package}", toy.provider))
+            self._encoded[key] = analyzer_pb2.AnalyzerProviderResource(
                 type=declared.type, name=declared.name, urn=declared.urn, properties=_struct(declared.inputs)
-            )
-        return self._messages[declared.urn]
+            ).SerializeToString()
+        return self._encoded[key]
+
+
+def _decode(provider: bytes) -> analyzer_pb2.AnalyzerProviderResource | None:
+    return analyzer_pb2.AnalyzerProviderResource.FromString(provider) if provider else None
 
 
 def _struct(values: dict[str, Any]) -> struct_pb2.Struct:
-    """Return values as a message, which must not be changed: others with the same values share it."""
-    return _parse(json.dumps(values))
-
-
-@lru_cache(maxsize=2_000)
-def _parse(text: str) -> struct_pb2.Struct:
-    return json_format.Parse(text, struct_pb2.Struct())
-
-
-@lru_cache(maxsize=2_000)
-def _options(text: str) -> analyzer_pb2.AnalyzerResourceOptions:
-    return json_format.Parse(text, analyzer_pb2.AnalyzerResourceOptions())
+    # By way of JSON, as not all that a stack may hold are values of a message: a tuple is a list.
+    return json_format.Parse(json.dumps(values), struct_pb2.Struct())
