@@ -4,27 +4,20 @@ import re
 from typing import Final
 
 from policies.framework.controls import Control
-from readiness.check import NotApplicableError, Observation, ReadinessCheck
+from readiness.check import Observation, ReadinessCheck
 from readiness.live_platform import LivePlatform
+from readiness.served_paths import look_at_paths
 
 _PATHS: Final = ("/metrics", "/api/metrics", "/actuator/prometheus")
 """Where libraries for Express, Python and Java serve them unless told otherwise."""
 
 _METRICS: Final = re.compile(rb"^# (?:HELP|TYPE) \w+", re.MULTILINE)
-"""In Prometheus's text format and in OpenMetrics; a frontend answers unknown paths with its page."""
+"""In Prometheus's text format and in OpenMetrics."""
 
 
 def _look(platform: LivePlatform) -> Observation:
-    seen = Observation()
-    for _, service in sorted(platform.services.items()):
-        for path in _PATHS:
-            answer = platform.reader.get(f"{service.url}{path}")
-            is_served = answer.status == 200 and _METRICS.search(answer.body) is not None
-            seen.measured[f"GET {service.url}{path}"] = str(answer.status)
-            seen.expect(not is_served, f"{service.url}{path} shows metrics without credentials")
-    if not seen.measured:
-        raise NotApplicableError("the stack declares no service")
-    return seen
+    forms: dict[str, re.Pattern[bytes]] = dict.fromkeys(_PATHS, _METRICS)
+    return look_at_paths(platform, forms, platform.reader.get, "shows metrics without credentials")
 
 
 CHECK: Final = ReadinessCheck(

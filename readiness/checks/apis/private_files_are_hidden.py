@@ -1,11 +1,13 @@
 """What a deployment must not serve is not served: its environment, its repository, its sources."""
 
 import re
+from functools import partial
 from typing import Final
 
 from policies.framework.controls import Control
-from readiness.check import NotApplicableError, Observation, ReadinessCheck
+from readiness.check import Observation, ReadinessCheck
 from readiness.live_platform import LivePlatform
+from readiness.served_paths import look_at_paths
 
 _FILES: Final = {
     "/.env": re.compile(rb"^\s*(?:export\s+)?[A-Z][A-Z0-9_]*\s*=", re.MULTILINE),
@@ -13,20 +15,11 @@ _FILES: Final = {
     "/package.json": re.compile(rb'"dependencies"\s*:'),
     "/backup.sql": re.compile(rb"PostgreSQL database dump|CREATE TABLE"),
 }
-"""Path -> how such a file begins; a frontend answers unknown paths with its page."""
+"""Path -> how such a file begins."""
 
 
 def _look(platform: LivePlatform) -> Observation:
-    seen = Observation()
-    for _, service in sorted(platform.services.items()):
-        for path, form in _FILES.items():
-            answer = platform.reader.send("GET", f"{service.url}{path}")
-            is_served = answer.status == 200 and form.search(answer.body) is not None
-            seen.measured[f"GET {service.url}{path}"] = str(answer.status)
-            seen.expect(not is_served, f"{service.url}{path} is served")
-    if not seen.measured:
-        raise NotApplicableError("the stack declares no service")
-    return seen
+    return look_at_paths(platform, _FILES, partial(platform.reader.send, "GET"), "is served")
 
 
 CHECK: Final = ReadinessCheck(
