@@ -37,7 +37,8 @@ PROPERTIES: Final = (
         "classified; declarations that a store holds nothing; who is kept out of a vault by its policy or by "
         "a boundary, and is to write or read there.",
         "Whether a backup's content is whole: drills and proofs show that. What lies in a store that no "
-        "program declares: `./bulwark status` does that. That a role has lost its own right to read.",
+        "program declares: `./bulwark status` does that. Which of several "
+        "roles that may read a whole vault is the one for restores.",
         (
             "store-backups-outlast-corruption",
             "store-branch-is-protected",
@@ -55,6 +56,7 @@ PROPERTIES: Final = (
             "store-quota-leaves-room",
             "type-is-classified",
             "valueless-store-is-explained",
+            "vault-can-be-restored",
             "vault-is-read-in-time",
             "vault-is-usable",
         ),
@@ -124,7 +126,8 @@ PROPERTIES: Final = (
         "Nobody outside reads a backup, in a bucket or on its way, nor does who writes it or looks after it.",
         "Public access blocks, access control lists and policies that open a bucket; conditions on TLS and "
         "its version, for every principal and every call; in production what each identity that writes into "
-        "a vault or sees its settings may read, by prefix.",
+        "a vault or sees its settings may read, by prefix, and who may take on a "
+        "role with rights in a vault.",
         "Presigned addresses that somebody with the right to read hands out, and which of the roles that "
         "neither write nor look after a vault are meant to read it.",
         (
@@ -132,6 +135,7 @@ PROPERTIES: Final = (
             "bucket-ignores-access-control-lists",
             "bucket-is-closed-to-the-public",
             "vault-demands-current-tls",
+            "vault-role-trusts-named-principals",
             "writer-cannot-read",
         ),
     ),

@@ -75,7 +75,7 @@ def judge_exempt(arns: Iterable[str], stack: PolicyStack, *, root_may: bool) -> 
         if stranger := _find_stranger(arn, stack, root_may=root_may):
             yield stranger
         elif role := find_guard(arn, stack):
-            yield from _check_second_factor(role)
+            yield from find_missing_second_factor(role)
 
 
 def judge_log_guard(log: Resource, stack: PolicyStack, *, root_may: bool) -> Iterator[Message]:
@@ -144,7 +144,8 @@ def _find_stranger(arn: str, stack: PolicyStack, *, root_may: bool) -> Message |
     return None
 
 
-def _check_second_factor(role: Resource) -> Iterator[Message]:
+def find_missing_second_factor(role: Resource) -> Iterator[Message]:
+    """Yield why others than people with a second factor of just now may take on a role of the stack."""
     if isinstance(role.at("assumeRolePolicy"), Unknown):
         yield unknown_value(role, "assumeRolePolicy")
         return

@@ -3089,4 +3089,33 @@ ATTEMPTS: Final = (
             ),
         )
     ),
+    *(
+        AuditedWeakening(
+            _OURS,
+            f"{who} may take on the role that {does}",
+            "vault-role-trusts-named-principals",
+            _set(
+                role,
+                assumeRolePolicy=json.dumps(
+                    {"Statement": [{"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole"}]}
+                ),
+            ),
+        )
+        for who, principal in (
+            ("whoever its account lets assume roles", {"AWS": f"arn:aws:iam::{_ACCOUNT}:root"}),
+            ("every machine with its profile", {"Service": "ec2.amazonaws.com"}),
+        )
+        for does, role in (
+            ("restores", "backups-identity-backup-restorer"),
+            ("writes backups", "backups-identity-backup-writer"),
+            ("drills", "backups-identity-driller"),
+            ("deploys", "backups-identity-deployer"),
+        )
+    ),
+    AuditedWeakening(
+        _STORES,
+        "nobody may read the replica as a whole",
+        "vault-can-be-restored",
+        _set("backups-replica-identity-replica-restorer-policy", role="example-former-restorer"),
+    ),
 )

@@ -32,12 +32,14 @@ def _registration(kinds: Mapping[str, str]) -> Callable[..., None]:
     """
     Return a registration that gives some resources another type; `REMOVED` makes a component of one.
 
-    The program goes on: whatever it does with the resource, it has a URN.
+    The program goes on: whatever it does with the resource, it has a URN, which is its ID as well.
     """
 
     def register(resource: Any, its_kind: str, its_name: str, custom: Any, *others: Any) -> None:
         kind = kinds.get(its_name, its_kind)
         _register(resource, kind, its_name, custom and kind != REMOVED, *others)
+        if kind == REMOVED:
+            resource.__dict__["id"] = resource.urn
 
     return register
 

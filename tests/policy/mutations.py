@@ -257,6 +257,7 @@ _TABLE: Final = {
             but("", Condition=None),
             "vault-is-guarded",
             "vault-raises-alarms",
+            "vault-role-trusts-named-principals",
         ),
         (
             "backups-identity-deployer-policy",
@@ -459,6 +460,7 @@ _TABLE: Final = {
             "backups-identity-deployer",
             "assume_role_policy",
             but("", Principal={"AWS": "210987654321"}, Action="sts:AssumeRole", Condition=None),
+            "vault-role-trusts-named-principals",
         ),
     ),
     ("policy-names-its-actions", "backups-identity-deployer-policy"): (
@@ -637,6 +639,21 @@ _TABLE: Final = {
             "backups-vault-policy",
             "policy",
             allowing("s3:GetObject", f"{ARN}/*", Effect="Deny", Principal="*"),
+        ),
+    ),
+    ("vault-can-be-restored", "backups-replica-bucket"): (
+        ("backups-replica-identity-replica-restorer-policy", "policy", but("Read", Action="s3:GetObject")),
+    ),
+    ("vault-role-trusts-named-principals", "backups-identity-backup-restorer"): (
+        (
+            "backups-identity-backup-restorer",
+            "assume_role_policy",
+            but(
+                "",
+                Principal={"AWS": "arn:aws:iam::123456789012:root"},
+                Action="sts:AssumeRole",
+                Condition=None,
+            ),
         ),
     ),
 }
