@@ -418,8 +418,8 @@ _TABLE: Final = {
     ("job-has-cron-monitor", "job-drill"): (
         ("job-drill-cron", "enabled", False, "sentry-monitor-has-alert"),
     ),
-    ("cron-monitor-matches-its-job", "job-database"): (
-        ("job-database-cron", "schedule.crontab", "17 2 * * 1"),
+    ("cron-monitor-matches-its-job", "job-files"): (
+        ("job-files-cron", "schedule.crontab", "47 2 * * 1", "store-loss-is-within-objective"),
     ),
     # Identity and secrets
     ("role-trusts-one-workload", "backups-identity-deployer"): (
