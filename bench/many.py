@@ -2,13 +2,15 @@
 How commands grow with the platform: 1, 10 and 30 stores with 3, 33 and 103 endpoints.
 
 `python bench/many.py [rounds]` brings each platform up on a fresh twin and then runs `preview`, `review`,
-`status` and `backups`, as whole processes. A platform is production's with more services, and with databases
-on other servers and buckets at other services in turn beside the database at Neon. It prints medians, and how
-much time of a command a resource costs between the first two sizes and between the last two: the same where
-the time grows linearly.
+`status` and `backups`, as whole processes; with 0 rounds it only brings them up. A platform is production's
+with more services, and with databases on other servers and buckets at other services in turn beside the
+database at Neon. It prints medians, and how much time of a command a resource costs between the first two
+sizes and between the last two: the same where the time grows linearly. CPU time is that of the command and
+the engine with its plugins, without the twin's services.
 """
 
 import os
+import resource
 import statistics
 import subprocess
 import sys
@@ -105,10 +107,11 @@ def run(stores: int, services: int, rounds: int) -> tuple[int, dict[str, float]]
         start(home, target.services())
         try:
             environment = {**os.environ, **secrets(stores), HOME_VARIABLE: str(home.root)}
-            seconds = {"up": [call(("up",), environment)]}
+            up, cpu = call(("up",), environment)
+            seconds = {"up": [up], "up, CPU": [cpu]}
             for _ in range(rounds):
                 for name, command in COMMANDS.items():
-                    seconds.setdefault(name, []).append(call(command, environment))
+                    seconds.setdefault(name, []).append(call(command, environment)[0])
             resources = sum(
                 len(target.read_checkpoint(project=project)["resources"])
                 for project in ("bulwark-administrator", "bulwark")
@@ -118,9 +121,9 @@ def run(stores: int, services: int, rounds: int) -> tuple[int, dict[str, float]]
     return resources, {name: statistics.median(each) for name, each in seconds.items()}
 
 
-def call(command: tuple[str, ...], environment: dict[str, str]) -> float:
-    """Run a command of Bulwark and return its wall seconds; exit if the engine fails."""
-    begin = time.perf_counter()
+def call(command: tuple[str, ...], environment: dict[str, str]) -> tuple[float, float]:
+    """Run a command of Bulwark and return its seconds of wall and CPU time; exit if the engine fails."""
+    begin, before = time.perf_counter(), child_cpu_seconds()
     ended = subprocess.run(
         [str(CHECKOUT / "bulwark"), *command, "--stack", STACK, "--twin"],
         env=environment,
@@ -128,11 +131,17 @@ def call(command: tuple[str, ...], environment: dict[str, str]) -> float:
         text=True,
         check=False,
     )
-    seconds = time.perf_counter() - begin
+    seconds = time.perf_counter() - begin, child_cpu_seconds() - before
     # `status` and `review` judge: 1 and 3 are verdicts.
     if ended.returncode and command[0] not in {"status", "review"}:
         sys.exit(f"{ended.stdout[-3_000:]}\n{ended.stderr[-3_000:]}")
     return seconds
+
+
+def child_cpu_seconds() -> float:
+    """Return the CPU seconds of all child processes that have ended, and of theirs."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
 def main(rounds: int) -> None:
