@@ -1,5 +1,6 @@
 """One backup of files, for bench/files.py. Arguments: URL of the source, URL of the vault."""
 
+import gc
 import sys
 
 from recovery.attestation import Trust
@@ -13,6 +14,7 @@ SOURCE, TARGET = sys.argv[1:]
 KEY = AccessKey("bench", "bench-secret")
 
 if __name__ == "__main__":
+    gc.set_threshold(50_000)  # as cli/__main__.py does
     vault = VaultClient(create_client("us-east-1", TARGET, access_key=KEY), "vault", access_key=KEY)
     source = FileSource(SOURCE, "us-east-1", ("documents",), KEY)
     trust = Trust("bench", accepts_unattested=True)

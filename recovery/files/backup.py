@@ -198,8 +198,10 @@ class BackupRun:
         others = [item for item in batch if item.key not in with_rclone]
         copied_bytes = self._bytes
         if with_rclone:
-            with tempfile.TemporaryDirectory(dir=self._folder) as folder:
-                hashes = copy.copy_batch(
+            keys = {vault_layout.file_copy(self._store, bucket, key): key for key in with_rclone}
+            with (
+                tempfile.TemporaryDirectory(dir=self._folder) as folder,
+                copy.copy_batch(
                     self._source,
                     self._vault,
                     self._store,
@@ -208,13 +210,14 @@ class BackupRun:
                     folder=Path(folder),
                     cache=self._cache,
                     on_progress=lambda count: self._on_progress("copied", self._bytes + count),
-                )
-            keys = {
-                vault_layout.file_copy(self._store, bucket, key): key
-                for key in hashes.keys() & with_rclone.keys()
-            }
-            for upload in verify_uploads(self._vault, self._found.copies, sorted(keys)):
-                source_object, hashed = with_rclone[keys[upload.key]], hashes[keys[upload.key]]
+                ) as reading,
+            ):
+                uploads = list(verify_uploads(self._vault, self._found.copies, sorted(keys)))
+                hashes = reading.result()
+            for upload in uploads:
+                source_object, hashed = with_rclone[keys[upload.key]], hashes.get(keys[upload.key])
+                if hashed is None:
+                    continue
                 is_same = not is_md5(source_object.etag) or source_object.etag == hashed.md5
                 if is_same and upload.bytes == source_object.bytes:
                     del with_rclone[source_object.key]

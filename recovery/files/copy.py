@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -88,6 +89,7 @@ class Hashes:
     md5: str
 
 
+@contextmanager
 def copy_batch(
     source: FileSource,
     vault: VaultClient,
@@ -98,11 +100,12 @@ def copy_batch(
     folder: Path,
     cache: Path,
     on_progress: Callable[[int], None],
-) -> dict[str, Hashes]:
+) -> Generator[Future[dict[str, Hashes]]]:
     """
-    Copy objects of one bucket of a store; return the hashes of those that arrived, by key.
+    Copy objects of one bucket of a store; yield the hashes of those that arrived, by key.
 
-    An object that did not arrive is missing in the result, whatever the reason. The last reason is logged.
+    They are read while the block runs. An object that did not arrive is missing, whatever the reason. The
+    last reason is logged.
     `folder` is private to this batch, `cache` to this run; `on_progress` gets the number of bytes copied.
 
     Raises:
@@ -132,7 +135,9 @@ def copy_batch(
                     reason = str(record.get("msg"))[:_REASON_CHARACTERS]
         if reason:
             _log.warning("what rclone did not copy is copied one by one", bucket=bucket, why=reason)
-        return dict(_read_hashes(target, f"{vault.bucket}/{copies}{bucket}/", environment))
+        found = _read_hashes(target, f"{vault.bucket}/{copies}{bucket}/", environment)
+        with ThreadPoolExecutor(1, "hashes") as pool:
+            yield pool.submit(dict, found)
 
 
 def cache_parent() -> Path | None:

@@ -1,8 +1,10 @@
 """Sessions of botocore that read each description of an AWS service once for all of them."""
 
 import gzip
+import os
 from contextlib import suppress
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import botocore.loaders
@@ -33,9 +35,20 @@ class _DescriptionFiles(botocore.loaders.JSONFileLoader):
         return None
 
 
+class _Descriptions(botocore.loaders.Loader):
+    """All descriptions. botocore's loader looks into the folders of 400 services before it reads one's."""
+
+    def list_available_services(self, type_name: str) -> list[str]:
+        """Return the names of what may be a service; without the description it is not found afterwards."""
+        del type_name
+        folders = [folder for folder in map(Path, self.search_paths) if folder.is_dir()]
+        return [service.name for folder in folders for service in folder.iterdir()]
+
+
 @cache
 def _loader() -> Any:
-    path = botocore.session.Session().get_config_variable("data_path")  # AWS_DATA_PATH
-    loader = botocore.loaders.create_loader(path)
+    paths: str = botocore.session.Session().get_config_variable("data_path") or ""  # AWS_DATA_PATH
+    found = [str(Path(os.path.expandvars(path)).expanduser()) for path in paths.split(os.pathsep) if path]
+    loader = _Descriptions(extra_search_paths=found)
     loader.file_loader = _DescriptionFiles()
     return loader

@@ -96,7 +96,8 @@ def create_client(
             max_pool_connections=16,
             proxies={} if is_loopback else None,
             s3={"addressing_style": "path" if endpoint else "virtual"},
-            user_agent_extra=f"bulwark/{metadata.version('bulwark')}",
+            # botocore would put together one of its own, part by part, for each request.
+            user_agent=f"bulwark/{metadata.version('bulwark')}",
             # Every upload here sends checksums of its own. Another one, in a trailer of an aws-chunked body,
             # costs CPU, and some S3-protocol servers refuse trailers. A download is compared with the SHA-256
             # of its manifest, across all resumptions; botocore would check each response by itself.

@@ -96,7 +96,9 @@ class Lease:
     def _write(self, until: datetime) -> None:
         document = _LeaseDocument(holder=self._holder, until=until)
         try:
-            self._vault.put(_key(self._prefix, self._number + 1), document.model_dump_json().encode())
+            self._vault.put_document(
+                _key(self._prefix, self._number + 1), document.model_dump_json().encode()
+            )
         except Exists:
             raise self._taken_failure(until) from None
         self._number += 1
@@ -177,7 +179,7 @@ def break_lease(vault: VaultClient, prefix: str, newest: NewestLease) -> None:
         Exists: the run has renewed or released it meanwhile.
     """
     document = _LeaseDocument(holder="broken", until=vault.read_clock() - _CLOCK_STEP)
-    vault.put(_key(prefix, newest.number + 1), document.model_dump_json().encode())
+    vault.put_document(_key(prefix, newest.number + 1), document.model_dump_json().encode())
 
 
 def _key(prefix: str, number: int) -> str:
