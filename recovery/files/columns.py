@@ -139,7 +139,7 @@ def read_known(lines: bytes, key: str) -> Iterator[KnownLines]:
         found = [_read_line(line, key) for line in rows]
     start = 0
     for bucket, same in groupby(map(itemgetter(0), found)):
-        end = start + sum(1 for _ in same)
+        end = start + len(list(same))
         _, keys, versions, copied, etags, sizes, locks, altered = map(
             list, zip(*found[start:end], strict=True)
         )
