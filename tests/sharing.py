@@ -4,7 +4,8 @@ Which tests run in one process, one after the other: those marked `shares(NAME)`
 They share a deployed stack, a running twin or provider plugins: a fixture that each process makes once. Every
 other test runs wherever there is room.
 
-What takes longest begins first: if it began last, one processor would work and the others wait.
+What takes longest begins first: if it began last, one processor would work and the others wait. What
+is shared ends with the last test of its name: a twin whose time is fast would probe to the end of the run.
 
 The scheduler runs in a process that collects nothing, and knows the tests' ids only; pytest-xdist 3.8.0 adds
 groups to an attribute that pytest 9.2 no longer reads (`--dist loadgroup`). So the workers write the names to
@@ -14,7 +15,7 @@ a file.
 import json
 import os
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -79,6 +80,16 @@ class _Worker:
             return LONGEST.index(unit) if unit in LONGEST else len(LONGEST), -tests[unit]
 
         items.sort(key=order)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_teardown(self, item: Any, nextitem: pytest.Item | None) -> Generator[None]:
+        yield
+        name = shared_by(item)
+        if name and (nextitem is None or shared_by(nextitem) != name):
+            # A second deployment of a fixture has its name and a number.
+            fixture, _, _ = name.partition("-")
+            for definition in item.session._fixturemanager.getfixturedefs(fixture, item) or ():  # noqa: SLF001
+                definition.finish(item._request)  # noqa: SLF001
 
     # Before xdist says that this worker has collected.
     @pytest.hookimpl(tryfirst=True)

@@ -22,6 +22,16 @@ pytestmark = pytest.mark.shares("{name}")
 def test_it(number):
     print("ran", "{name}", os.environ["PYTEST_XDIST_WORKER"])
 """
+STACK = """
+import pytest
+STACK = []
+
+@pytest.fixture(scope="session")
+def stack():
+    STACK.append(1)
+    yield STACK
+    STACK.clear()
+"""
 FREE = """
 import os, time, pytest
 
@@ -65,6 +75,20 @@ def test_what_takes_longest_begins_first(pytester: pytest.Pytester, monkeypatch:
     ended = pytester.runpytest_subprocess("-p", "sharing", "-p", "no:cacheprovider", "-v", "-n", "1")
     began = re.findall(r"(test_\w)\.py::test_it\[0\]", ended.stdout.str())
     assert list(dict.fromkeys(began)) == ["test_d", "test_c", "test_b", "test_a"], ended.stdout.str()
+
+
+def test_what_is_shared_ends_with_the_last_test_of_its_name(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([TESTS, *filter(None, [os.environ.get("PYTHONPATH")])]))
+    pytester.makeconftest(STACK)
+    pytester.makepyfile(
+        test_a="import pytest\n@pytest.mark.shares('stack')\ndef test_first(stack): assert stack == [1]",
+        test_b="import pytest\n@pytest.mark.shares('stack')\ndef test_last(stack): assert stack == [1]",
+        test_c="import conftest\ndef test_other(): assert conftest.STACK == []",
+    )
+    ended = pytester.runpytest_subprocess("-p", "sharing", "-p", "no:cacheprovider", "-n", "1")
+    ended.assert_outcomes(passed=3)
 
 
 def test_what_takes_longest_exists() -> None:
