@@ -25,7 +25,6 @@ from recovery.files.manifest import (
     BucketSummary,
     FileEntry,
     FilesManifest,
-    format_line,
     store_listing,
 )
 from recovery.files.parallel import bounded_map
@@ -182,12 +181,12 @@ class BackupRun:
     def _record(self, entries: list[FileEntry]) -> None:
         """Record copied objects as changes and, for the next run, in a journal in the vault."""
         if entries:
-            self.changes.record(entries)
+            lines = self.changes.record(entries)
             self._batches += 1
             put_attested(
                 self._vault,
                 vault_layout.file_journal(self._store, self.id, self._batches),
-                b"".join(compress(format_line(entry) for entry in entries)),
+                b"".join(compress((b"".join(lines),))),
                 self._issue_token,
             )
             self.copied += len(entries)

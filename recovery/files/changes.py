@@ -160,23 +160,25 @@ class Changes:
                 break
         return batch
 
-    def record(self, entries: Iterable[FileEntry]) -> None:
-        """Take the entries of objects that were copied."""
+    def record(self, entries: Iterable[FileEntry]) -> Sequence[bytes]:
+        """Take the entries of objects that were copied, and return their lines."""
+        recorded = [(entry, format_line(entry)) for entry in entries]
         self._database.executemany(
             "UPDATE object SET line = ?, copied = ?, altered = ?, locked_until = ? "
             "WHERE bucket = ? AND key = ?",
             (
                 (
-                    format_line(entry),
+                    line,
                     entry.bytes,
                     entry.altered,
                     _to_seconds(entry.locked_until),
                     entry.bucket,
                     entry.key,
                 )
-                for entry in entries
+                for entry, line in recorded
             ),
         )
+        return [line for _, line in recorded]
 
     def remove(self, source_object: SourceObject, copy_key: str) -> None:
         """Take out an object that the source no longer has; `copy_key` is that of its copy, if it has one."""

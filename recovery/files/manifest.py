@@ -27,6 +27,8 @@ _CHUNK_BYTES: Final = 1 << 18
 _LINE_BYTES: Final = 1 << 14
 """Most that a line has: a key has up to 1,024 bytes, of which JSON makes six times as many."""
 
+_JSON: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
 MAX_JOURNAL_LINES: Final = 100_000
 """A journal has the objects of one batch; earlier versions may have had larger batches."""
 
@@ -214,7 +216,7 @@ def format_line(entry: FileEntry) -> bytes:
         "modified": format_time(entry.modified),
         "locked_until": format_time(until) if until else None,
     }
-    return json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+    return _JSON.encode(fields).encode() + b"\n"
 
 
 def parse_line(line: bytes, key: str) -> FileEntry:
