@@ -22,6 +22,8 @@ from moto.sns.models import sns_backends
 from twin.aws import authorization
 from twin.aws.policy import Decision, Principal, RequiredPermission, evaluate
 
+pytestmark = pytest.mark.shares("aws-roles")
+
 RECORDING: Final = Path(__file__).parents[1] / "policy" / "production.json"
 ACCOUNT: Final = "123456789012"
 PLATFORM: Final = "example"
@@ -386,22 +388,39 @@ def _alarm_calls() -> Iterator[Call]:
             yield prepare(service, operation, f"{operation} {target}", **given)
 
 
-def _allowed(
-    role: str, calls: list[Call], monkeypatch: pytest.MonkeyPatch, account: str = ACCOUNT
-) -> set[str]:
-    """Return the names of the calls that a session of a role may make."""
+class Allowed:
+    """What each role may do, asked once: no call changes anything."""
+
+    def __init__(self, calls: list[Call]) -> None:
+        self._calls = calls
+        self._known: dict[tuple[str, str], set[str]] = {}
+
+    def to(self, role: str, account: str = ACCOUNT) -> set[str]:
+        """Return the names of the calls that a session of a role may make."""
+        if (role, account) not in self._known:
+            self._known[role, account] = _ask(role, self._calls, account)
+        return self._known[role, account]
+
+
+def _ask(role: str, calls: list[Call], account: str) -> set[str]:
     arn = f"arn:aws:iam::{account}:role/{PLATFORM}-{role}"
     principal = Principal(
         "AWS", arn, account, arn.replace(":iam:", ":sts:").replace("role/", "assumed-role/")
     )
-    monkeypatch.setattr(authorization, "identify", lambda *_: principal)
-    return {call.name for call in calls if not find_refusal(call)}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(authorization, "identify", lambda *_: principal)
+        return {call.name for call in calls if not find_refusal(call)}
 
 
 @pytest.fixture(scope="module")
 def calls(account: dict[str, str]) -> list[Call]:
     """Give every call, once each."""
     return list({call.name: call for call in _calls(account)}.values())
+
+
+@pytest.fixture(scope="module")
+def allowed(calls: list[Call]) -> Allowed:
+    return Allowed(calls)
 
 
 # Target -> the operations on it that a role may make.
@@ -611,17 +630,17 @@ def _expand(tables: tuple[dict[str, str], ...]) -> set[str]:
 
 @pytest.mark.parametrize("role", MAY)
 def test_a_role_may_make_the_calls_of_its_table_and_no_others(
-    calls: list[Call], monkeypatch: pytest.MonkeyPatch, role: str
+    calls: list[Call], allowed: Allowed, role: str
 ) -> None:
     assert len(calls) >= 1_000
-    assert _allowed(role, calls, monkeypatch) == _expand(MAY[role]) | ANYBODY
+    assert allowed.to(role) == _expand(MAY[role]) | ANYBODY
 
 
 @pytest.mark.parametrize("role", MAY_THERE)
 def test_a_role_of_the_replicas_account_may_make_the_calls_of_its_table_and_no_others(
-    calls: list[Call], monkeypatch: pytest.MonkeyPatch, role: str
+    allowed: Allowed, role: str
 ) -> None:
-    assert _allowed(role, calls, monkeypatch, THERE) == _expand(MAY_THERE[role]) | ANYBODY
+    assert allowed.to(role, THERE) == _expand(MAY_THERE[role]) | ANYBODY
 
 
 _ASSUMED_HERE: Final = {f"AssumeRole {name}" for name in (WRITER, DEPLOYER, BREAK_GLASS)}
@@ -646,36 +665,32 @@ _HARMLESS: Final = {
     ],
 )
 def test_an_administrator_of_an_account_is_refused_what_loosens_a_vault_or_takes_a_key_away(
-    calls: list[Call],
-    monkeypatch: pytest.MonkeyPatch,
-    owner: str,
-    configure: dict[str, str],
-    guarded: set[str],
+    allowed: Allowed, owner: str, configure: dict[str, str], guarded: set[str]
 ) -> None:
-    allowed = _allowed(SOMEBODY, calls, monkeypatch, owner)
+    may = allowed.to(SOMEBODY, owner)
     loosening = {
         call
         for call in _expand((configure,))
         if call.rpartition(" ")[2] in guarded and call.partition(" ")[0] not in _HARMLESS
     }
     assert len(loosening) > 35
-    assert allowed & loosening == set()
+    assert may & loosening == set()
     objects = ("DeleteObject", "DeleteObject version", "PutObjectRetention version", "PutObjectAcl")
     for operation in objects:
-        assert allowed.isdisjoint(f"{operation} {target}" for target in (*KEYS, "replica"))
-    assert {"AssumeRole break-glass", "AssumeRole break-glass-there"}.isdisjoint(allowed)
-    assert "ScheduleKeyDeletion soon vault-key" not in allowed
+        assert may.isdisjoint(f"{operation} {target}" for target in (*KEYS, "replica"))
+    assert {"AssumeRole break-glass", "AssumeRole break-glass-there"}.isdisjoint(may)
+    assert "ScheduleKeyDeletion soon vault-key" not in may
 
 
 def test_an_administrator_keeps_the_topic_of_the_alarms_and_is_not_refused_everything(
-    calls: list[Call], monkeypatch: pytest.MonkeyPatch
+    allowed: Allowed,
 ) -> None:
-    allowed = _allowed(SOMEBODY, calls, monkeypatch)
-    assert allowed.isdisjoint(
+    may = allowed.to(SOMEBODY)
+    assert may.isdisjoint(
         f"{operation} topic"
         for operation in ("AddPermission", "DeleteTopic", "RemovePermission", "SetTopicAttributes")
     )
-    assert {"DeleteBucket other", "DisableKey other-key", "PutRolePolicy backup-writer"} <= allowed
+    assert {"DeleteBucket other", "DisableKey other-key", "PutRolePolicy backup-writer"} <= may
 
 
 _OF_OWN_ACCOUNT: Final = ("CreateBucket", "ListAliases", "ListBuckets", "ListDirectoryBuckets")
@@ -697,36 +712,34 @@ def _name_things(calls: list[Call], targets: set[str], keys: list[str]) -> set[s
 
 @pytest.mark.parametrize("role", [*MAY, SOMEBODY])
 def test_no_credential_of_the_primary_account_does_anything_to_the_replica(
-    account: dict[str, str], calls: list[Call], monkeypatch: pytest.MonkeyPatch, role: str
+    account: dict[str, str], calls: list[Call], allowed: Allowed, role: str
 ) -> None:
     """Not even its administrator's."""
     there = _name_things(calls, {"replica", "replica-log"}, [account[REPLICA]])
     assert len(there) > 190
-    allowed = _allowed(role, calls, monkeypatch)
-    assert allowed & there == set()
-    entered = {call for call in allowed if call.startswith("AssumeRole ") and call not in _ASSUMED_HERE}
+    may = allowed.to(role)
+    assert may & there == set()
+    entered = {call for call in may if call.startswith("AssumeRole ") and call not in _ASSUMED_HERE}
     assert entered == ({f"AssumeRole {REPLICA_READER}"} if role in {PLANNER, DEPLOYER} else set())
 
 
 @pytest.mark.parametrize("role", [*MAY_THERE, SOMEBODY])
 def test_no_credential_of_the_replicas_account_does_anything_to_the_primary_vault(
-    account: dict[str, str], calls: list[Call], monkeypatch: pytest.MonkeyPatch, role: str
+    account: dict[str, str], calls: list[Call], allowed: Allowed, role: str
 ) -> None:
     here = _name_things(calls, {*KEYS, "vault", "log"}, [account[VAULT], account[DOCUMENT]])
     assert len(here) > 450
-    allowed = _allowed(role, calls, monkeypatch, THERE)
-    assert allowed & here == set()
-    assert allowed.isdisjoint(_ASSUMED_HERE)
+    may = allowed.to(role, THERE)
+    assert may & here == set()
+    assert may.isdisjoint(_ASSUMED_HERE)
 
 
-def test_a_policy_of_everything_gives_a_bounded_role_no_more_than_the_roles_have(
-    calls: list[Call], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_policy_of_everything_gives_a_bounded_role_no_more_than_the_roles_have(calls: list[Call]) -> None:
     iam = iam_backends[ACCOUNT]["aws"]
     most = set[str]().union(*(_expand(MAY[role]) for role in MAY if role != BREAK_GLASS)) | ANYBODY
     for role in (WRITER, DEPLOYER):
         iam.put_role_policy(f"{PLATFORM}-{role}", "evil", json.dumps(EVERYTHING))
-        more = _allowed(role, calls, monkeypatch) - most
+        more = _ask(role, calls, ACCOUNT) - most
         iam.delete_role_policy(f"{PLATFORM}-{role}", "evil")
         # A boundary has no conditions on what is written: that is all that the policy adds.
         assert {call.partition(" ")[0] for call in more} <= {
