@@ -12,7 +12,7 @@ import aws_twin
 import httpx
 import pytest
 from clusters import reachable_home
-from vendor_process import FAST, running_vendors, serving_target
+from vendor_process import running_vendors, serving_target
 
 from cli.adoption import aws, neon, uptimerobot
 from cli.adoption.finding import Finding, Vendors, find_existing
@@ -217,7 +217,7 @@ class Account:
 def accounts() -> Iterator[Account]:
     with reachable_home() as home:
         ensure_certificates(home)
-        with aws_twin.running_service(home.root) as aws, running_vendors(home, FAST):
+        with aws_twin.running_service(home.root) as aws, running_vendors(home, speed=1):
             account = Account(home, aws)
             yield account
             for _, cluster in account.neon.list_clusters():

@@ -18,6 +18,8 @@ from twin.railway.model import Railway
 from twin.vendor.errors import VendorError
 from twin.vercel.model import Vercel
 
+pytestmark = pytest.mark.shares("host-responses")
+
 BACKEND, FRONTEND = 4711, 4712
 
 

@@ -115,6 +115,7 @@ def test_every_fault_has_a_check_and_every_check_that_looks_at_the_sample_a_faul
     assert {check.id for check in CHECKS if check not in OF_HEALTH} == tried
 
 
+@pytest.mark.matrix(sample=1, per=lambda fault: CHECK_OF[fault])
 @pytest.mark.parametrize("fault", CHECK_OF)
 def test_a_fault_turns_exactly_its_check_red(
     patient: Patient, fault: str, monkeypatch: pytest.MonkeyPatch

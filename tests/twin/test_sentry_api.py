@@ -112,6 +112,9 @@ CONDITIONS: list[dict[str, Any]] = [
 ]
 
 
+pytestmark = pytest.mark.shares("sentry-api")
+
+
 class Api:
     """A client with an organization's token."""
 
@@ -130,7 +133,7 @@ class Api:
 
 @pytest.fixture(scope="module")
 def twin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Twin]:
-    with running_twin(tmp_path_factory.mktemp("apis")) as twin:
+    with running_twin(tmp_path_factory.mktemp("apis"), speed=1) as twin:
         yield twin
 
 

@@ -7,6 +7,8 @@ import httpx
 import pytest
 from vendor_process import Twin, running_twin
 
+pytestmark = pytest.mark.shares("uptimerobot-api")
+
 BASIC: dict[str, Any] = {"type": "HTTP", "friendlyName": "one", "url": "https://127.0.0.1:9", "interval": 300}
 MONITORS: dict[str, dict[str, Any]] = {
     "HTTP": {
@@ -105,7 +107,7 @@ class Api:
 
 @pytest.fixture(scope="module")
 def twin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Twin]:
-    with running_twin(tmp_path_factory.mktemp("apis")) as twin:
+    with running_twin(tmp_path_factory.mktemp("apis"), speed=1) as twin:
         yield twin
 
 

@@ -12,6 +12,8 @@ from twin.host.tls_proxy import HOSTS, authority_file
 from twin.vendor import faults
 from twin.vendor.faults import Fault
 
+pytestmark = pytest.mark.shares("vendor-http")
+
 PROJECTS = "/neon/api/v2/projects"
 
 
