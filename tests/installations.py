@@ -15,7 +15,7 @@ from typing import Any
 
 from import_graph import CHECKOUT, PACKAGES
 from leftover_processes import twin_name
-from warm_python import run_python
+from warm_python import run_python, warm_plugins
 
 from engine.program import BOTH
 from engine.stack_target import ProviderKind
@@ -132,6 +132,7 @@ def make_installation(folder: Path, **variables: str) -> Installation:
     (folder / ".venv").symlink_to(CHECKOUT / ".venv")
     for file in CHECKOUT.glob("Pulumi*.yaml"):
         shutil.copy(file, folder)
+    warm_plugins(folder)
     # Where an unprivileged PostgreSQL can reach it.
     root = Path(tempfile.gettempdir()) / twin_name()
     installation = Installation(folder, TwinHome(root), variables)

@@ -7,6 +7,8 @@ says, each time. Only variables that a library reads when it is imported are the
 
 Commands that a test kills or looks at are new processes all the same (engine/interrupted_process.py,
 recovery/command_process.py), and unit/test_warm_python.py and engine/test_life.py compare the two.
+
+Plugins and policy packs of an installation's engines are forked as well (warm_start.py).
 """
 
 import json
@@ -23,6 +25,7 @@ from pathlib import Path
 from typing import IO, Final, Literal
 
 from warm_server import LENGTH
+from warm_start import select_read_at_start
 
 Libraries = Literal["engine", "recovery"]
 """`recovery` has none of Pulumi's."""
@@ -60,12 +63,6 @@ _LIBRARIES: Final[dict[Libraries, tuple[str, ...]]] = {
     ),
 }
 
-_READ_AT_START: Final = ("PYTHON", "LD_", "MALLOC_")
-"""Begins of the names of variables that a process reads before it runs any program."""
-
-_GIVEN_LATER: Final = {"PYTHONPATH", "PYTHONUNBUFFERED", "PYTHONPYCACHEPREFIX", "PYTHONDONTWRITEBYTECODE"}
-"""What the server gives a program, and where bytecode is kept."""
-
 
 def run_python(
     arguments: Sequence[str],
@@ -83,7 +80,7 @@ def run_python(
     Raises:
         subprocess.TimeoutExpired: it was killed after that time.
     """
-    if _read_at_start(environment) == _read_at_start(os.environ):
+    if select_read_at_start(environment) == select_read_at_start(os.environ):
         return _server(libraries).run(arguments, folder, environment, timeout_seconds)
     return subprocess.run(
         [sys.executable, *arguments],
@@ -97,18 +94,11 @@ def run_python(
     )
 
 
-def _read_at_start(environment: Mapping[str, str]) -> dict[str, str]:
-    return {
-        name: value
-        for name, value in environment.items()
-        if (name.startswith(_READ_AT_START) and name not in _GIVEN_LATER) or _is_other_encoding(name, value)
-    }
-
-
-def _is_other_encoding(name: str, value: str) -> bool:
-    """Tell whether Python would not write UTF-8, as it does in the locales C and POSIX too (PEP 538)."""
-    is_locale = name == "LANG" or name.startswith("LC_")
-    return is_locale and value not in {"", "C", "POSIX"} and not value.upper().endswith(("UTF-8", "UTF8"))
+def warm_plugins(folder: Path) -> None:
+    """Have this process's server run an engine's plugins and policy packs, if PYTHONPATH has the folder."""
+    call = f"hand_over({_server('engine').address!r}, {select_read_at_start(os.environ)!r})"
+    source = Path(__file__).with_name("warm_start.py").read_text()
+    (folder / "sitecustomize.py").write_text(f"{source}\n\n{call}\n")
 
 
 def end_servers() -> None:
@@ -126,9 +116,9 @@ def _server(libraries: Libraries) -> "_Server":
 class _Server:
     def __init__(self, modules: Sequence[str]) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="bulwark-warm-"))
-        self._address = str(self._folder / "socket")
+        self.address = str(self._folder / "socket")
         self._process = subprocess.Popen(
-            [sys.executable, "-P", Path(__file__).with_name("warm_server.py"), self._address, *modules],
+            [sys.executable, "-P", Path(__file__).with_name("warm_server.py"), self.address, *modules],
             env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
             cwd="/",
             stdin=subprocess.PIPE,
@@ -150,7 +140,7 @@ class _Server:
         pipes = [os.pipe() for _ in range(3)]
         ends = [os.open(os.devnull, os.O_RDONLY), *(written for _, written in pipes)]
         with socket.socket(socket.AF_UNIX) as connection:
-            connection.connect(self._address)
+            connection.connect(self.address)
             socket.send_fds(connection, [LENGTH.pack(len(body))], ends)
             for end in ends:
                 os.close(end)

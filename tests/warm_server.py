@@ -64,10 +64,26 @@ def _wait_for(pid: int, files: list[int]) -> None:
     *streams, answer = files
     for stream in streams:
         os.close(stream)
-    os.write(answer, f"{pid}\n".encode())
-    _, status = os.waitpid(pid, 0)
-    os.write(answer, f"{os.waitstatus_to_exitcode(status)}\n".encode())
+    _tell(answer, pid)
+    _kill_with_reader(pid, answer)
+    _tell(answer, os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
     os._exit(0)  # what is registered to run at an exit is the program's
+
+
+def _tell(answer: int, number: int) -> None:
+    with suppress(BrokenPipeError):
+        os.write(answer, f"{number}\n".encode())
+
+
+def _kill_with_reader(pid: int, answer: int) -> None:
+    """Wait for the end of the program, and kill it if the process that asked for it has ended before."""
+    ended = os.pidfd_open(pid)
+    watch = select.poll()
+    watch.register(ended, select.POLLIN)
+    watch.register(answer, 0)  # reports that nobody reads the pipe any more
+    if (ended, select.POLLIN) not in watch.poll():
+        os.kill(pid, signal.SIGKILL)
+    os.close(ended)
 
 
 def become(request: dict[str, Any], files: list[int]) -> None:
@@ -89,13 +105,16 @@ def become(request: dict[str, Any], files: list[int]) -> None:
     tempfile.tempdir = None  # by the server's TMPDIR
     signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.path[:0] = [part for part in os.environ.get("PYTHONPATH", "").split(os.pathsep) if part]
+    if request.get("imports_from_folder"):
+        sys.path.insert(0, request["folder"])
     importlib.invalidate_caches()
 
 
 def _open_for_writing(file: int, errors: str, *, at_each_line: bool) -> io.TextIOWrapper:
     unbuffered = bool(os.environ.get("PYTHONUNBUFFERED"))
+    raw = io.FileIO(file, "w", closefd=False)
     return io.TextIOWrapper(
-        io.BufferedWriter(io.FileIO(file, "w", closefd=False)),
+        raw if unbuffered else io.BufferedWriter(raw),
         "utf-8",
         errors,
         line_buffering=at_each_line or unbuffered,

@@ -21,6 +21,9 @@ from cli.destroy import LOCKED
 pytestmark = pytest.mark.shares("interruption")
 
 SOON_SECONDS = 10
+NO_WARM_PLUGINS = {"PYTHONNOUSERSITE": "1"}
+"""Read by Python at its start, so that each process is what it seems to be (warm_start.py)."""
+
 Strike = Callable[[RunningCommand], None]
 
 
@@ -102,7 +105,7 @@ def test_an_up_that_is_cut_short_time_and_again_converges_without_duplicates(
     strikes: tuple[tuple[Strike, Callable[[RunningCommand], object]], ...],
 ) -> None:
     for strike, moment in draw("interruptions of up", strikes, 1):
-        run = RunningCommand(installation, "up")
+        run = RunningCommand(installation, "up", **NO_WARM_PLUGINS)
         wait_until(lambda run=run, moment=moment: moment(run) or run.has_ended(), 120, f"{strike.__name__}")
         assert not run.has_ended(), run.text[-3_000:]
         strike(run)

@@ -1,14 +1,16 @@
 """A program in a process that was forked from a warm one sees what it would see in a new one."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from pathlib import Path
 
+import psutil
 import pytest
-from warm_python import run_python
+from warm_python import run_python, warm_plugins
 
 pytestmark = pytest.mark.shares("warm-python")
 
@@ -89,3 +91,45 @@ def test_what_python_reads_at_its_start_is_given_to_a_warm_process_too(
         timeout_seconds=60,
     )
     assert ended.stdout == "1 iso8859-1\n"
+
+
+PLUGIN = ("-m", "twin.bridge_plugin", "127.0.0.1:1")
+
+
+@pytest.fixture
+def started(environment: dict[str, str], tmp_path: Path) -> Generator["subprocess.Popen[str]"]:
+    """Give a process as an engine starts a plugin, whose program a warm Python runs instead."""
+    program = "import os, sys, time; sys.stdout.buffer.write(b'%d\\n' % os.getpid()); time.sleep(60)"
+    module = tmp_path / "twin" / "bridge_plugin.py"
+    module.parent.mkdir()
+    module.write_text(program)
+    warm_plugins(tmp_path)
+    process = subprocess.Popen(
+        [sys.executable, "-u", *PLUGIN], env=environment, cwd=tmp_path, stdout=subprocess.PIPE, text=True
+    )
+    with process:
+        yield process
+        process.kill()
+
+
+def test_a_plugin_runs_in_a_warm_process_and_keeps_the_place_of_its_own(
+    started: "subprocess.Popen[str]",
+) -> None:
+    assert started.stdout
+    plugin = psutil.Process(int(started.stdout.readline()))
+    assert plugin.pid != started.pid
+    assert psutil.Process(started.pid).cmdline()[2:] == [*PLUGIN]
+    plugin.terminate()
+    assert started.wait(30) == -signal.SIGTERM
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_a_plugin_ends_with_the_process_that_it_was_started_as(
+    started: "subprocess.Popen[str]", number: signal.Signals
+) -> None:
+    assert started.stdout
+    plugin = psutil.Process(int(started.stdout.readline()))
+    started.send_signal(number)
+    assert started.wait(30) == -number
+    assert started.stdout.read() == ""  # what it held open is closed
+    plugin.wait(30)
