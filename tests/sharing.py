@@ -28,8 +28,8 @@ from xdist.scheduler import LoadScopeScheduling
 _MARKER: Final = "shares(name): run in one process with all tests that share what this names"
 _FILE: Final = "bulwark_shares"
 LONGEST: Final = (
-    *("fast_twin", "production", "fast_twin-2", "deployed", "many-stores", "without-stack", "elsewhere"),
-    *("adoption", "killed-source", "interruption", "previews"),
+    *("fast_twin", "production", "fast_twin-2", "many-stores", "deployed", "adoption", "interruption"),
+    *("without-stack", "elsewhere", "killed-source", "previews"),
 )
 """Names of what takes more than a minute, by how long it takes."""
 

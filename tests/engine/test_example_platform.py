@@ -36,6 +36,7 @@ def test_the_example_has_two_databases_three_apis_and_four_buckets() -> None:
     assert (len(settings.databases), len(settings.services), len(buckets)) == (2, 3, 4)
 
 
+@pytest.mark.matrix(sample=1)
 @pytest.mark.parametrize("stack", ["shop-prod", "shop-staging"])
 @pytest.mark.usefixtures("folder")
 def test_a_stack_of_the_example_passes_the_policies_on_its_first_preview(
