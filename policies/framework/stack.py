@@ -157,8 +157,7 @@ class PolicyStack:
 
     def publishers(self, fact: str) -> list[Resource]:
         """Return the components that publish this fact, even if its value is unknown."""
-        components = self.view(_find_components)
-        return [component for component in components if not isinstance(component.at(fact), Absent)]
+        return self.view(_find_publishers, fact)
 
     def ancestors(self, resource: Resource) -> list[Resource]:
         """Return the resource's parent, its grandparent, and so on."""
@@ -185,6 +184,11 @@ def _compute_once(
     except KeyError:
         known[key] = compute(subject, *arguments)
     return known[key]
+
+
+def _find_publishers(stack: PolicyStack, fact: str) -> list[Resource]:
+    components = stack.view(_find_components)
+    return [component for component in components if not isinstance(component.at(fact), Absent)]
 
 
 def _find_components(stack: PolicyStack) -> list[Resource]:

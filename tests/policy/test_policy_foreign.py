@@ -1,13 +1,24 @@
 """Stacks of others: plain ones, old ones, empty ones and large ones."""
 
+import json
 import re
 from collections import defaultdict
+from collections.abc import Callable
 from cProfile import Profile
+from dataclasses import replace
 from typing import Any, Final
 
 import pytest
 from foreign_stacks import many, old_tokens, plain
-from policy_harness import Toy, Violation, find_violations, resource_requests, servicer, stack_request
+from policy_harness import (
+    Toy,
+    Violation,
+    find_violations,
+    production,
+    resource_requests,
+    servicer,
+    stack_request,
+)
 
 from policies.rules import identity
 
@@ -123,9 +134,8 @@ def test_every_block_of_a_large_stack_is_refused_for_the_same() -> None:
     assert not {rule for rule, _ in first} & {rule.id for rule in identity.RULES}
 
 
-def _calls(size: int) -> int:
-    """Return how many functions are called to judge a stack of so many resources."""
-    stack = many(size)
+def _count_calls(stack: list[Toy]) -> int:
+    """Return how many functions are called to judge a stack."""
     server = servicer()
     for request in resource_requests(stack):
         server.Analyze(request, None)
@@ -135,6 +145,35 @@ def _calls(size: int) -> int:
     return sum(entry.callcount for entry in profile.getstats())
 
 
-def test_the_work_grows_with_the_stack_and_not_with_its_square() -> None:
+def _copy_production(copies: int) -> list[Toy]:
+    """Return production several times in one stack, each with names of its own."""
+    return [
+        replace(
+            one,
+            name=f"{one.name}-{copy}",
+            inputs=_rename(one.inputs, copy),
+            parent=one.parent and f"{one.parent}-{copy}",
+            made_from={key: [f"{name}-{copy}" for name in names] for key, names in one.made_from.items()},
+            depends_on=[f"{name}-{copy}" for name in one.depends_on],
+            provider=one.provider and f"{one.provider}-{copy}",
+        )
+        for copy in range(copies)
+        for one in production()
+    ]
+
+
+def _rename(inputs: dict[str, Any], copy: int) -> Any:
+    text = json.dumps(inputs).replace("example", f"example{copy}")
+    return json.loads(re.sub(r'"(urn:pulumi:[^"]*)"', rf'"\1-{copy}"', text))
+
+
+@pytest.mark.parametrize(
+    ("smaller", "larger"),
+    [(lambda: many(500), lambda: many(1000)), (lambda: _copy_production(2), lambda: _copy_production(4))],
+    ids=["of others", "like production"],
+)
+def test_the_work_grows_with_the_stack_and_not_with_its_square(
+    smaller: Callable[[], list[Toy]], larger: Callable[[], list[Toy]]
+) -> None:
     # Twice the resources would be four times the work if each was compared with each.
-    assert _calls(1000) < 2.5 * _calls(500)
+    assert _count_calls(larger()) < 2.5 * _count_calls(smaller())
