@@ -1,45 +1,34 @@
 """The program of the provider plugin `terraform-provider`, which serves one vendor's stand-in."""
 
-import importlib
 import json
 import os
+from collections.abc import Callable
+from pkgutil import resolve_name
 from typing import Any, Literal
 
 from core.state_folder import HOME_VARIABLE
 from twin.host.home import TwinHome
-from twin.neon.provider import NEON
-from twin.pagerduty.provider import PAGERDUTY
 from twin.provider.schema import Package, load_package
 from twin.provider.server import ResourceType, StandIn, StandInError, serve
 from twin.provider.terraform_resource import BridgedResource
 from twin.provider.terraform_spec import VendorSpec
 from twin.provider.validation import convert_inputs
 from twin.provider.values import UNKNOWN, Properties, Secret, has_unknown
-from twin.railway.provider import RAILWAY
-from twin.sentry.provider import SENTRY
-from twin.uptimerobot.provider import UPTIMEROBOT
 from twin.vendor.errors import VendorError
 from twin.vendor.faults import CREATION, Fault, take_fault
 from twin.vendor.model import VendorModel
-from twin.vercel.provider import VERCEL
 
 VERSION = "1.1.3"
-_MODELS = {
-    "neon": ("twin.neon.model", "Neon"),
-    "uptimerobot": ("twin.uptimerobot.model", "UptimeRobot"),
-    "sentry": ("twin.sentry.model", "Sentry"),
-    "pagerduty": ("twin.pagerduty.model", "PagerDutyAccount"),
-    "railway": ("twin.railway.model", "Railway"),
-    "vercel": ("twin.vercel.model", "Vercel"),
-}
 _VENDORS = {
-    "neon": NEON,
-    "uptimerobot": UPTIMEROBOT,
-    "sentry": SENTRY,
-    "pagerduty": PAGERDUTY,
-    "railway": RAILWAY,
-    "vercel": VERCEL,
+    "neon": ("twin.neon.provider:NEON", "twin.neon.model:Neon"),
+    "uptimerobot": ("twin.uptimerobot.provider:UPTIMEROBOT", "twin.uptimerobot.model:UptimeRobot"),
+    "sentry": ("twin.sentry.provider:SENTRY", "twin.sentry.model:Sentry"),
+    "pagerduty": ("twin.pagerduty.provider:PAGERDUTY", "twin.pagerduty.model:PagerDutyAccount"),
+    "railway": ("twin.railway.provider:RAILWAY", "twin.railway.model:Railway"),
+    "vercel": ("twin.vercel.provider:VERCEL", "twin.vercel.model:Vercel"),
 }
+"""Each vendor's facts and model. The other vendors' are not imported: the plugin starts faster."""
+
 _CREDENTIALS: dict[str, tuple[str, tuple[str, ...]]] = {
     "neon": ("apiKey", ("NEON_API_KEY",)),
     "uptimerobot": ("apiKey", ("UPTIMEROBOT_API_KEY",)),
@@ -134,7 +123,8 @@ class BridgeStandIn(StandIn):
 
     @property
     def _vendor(self) -> VendorSpec:
-        return _VENDORS[self._vendor_package.name]
+        facts, _ = _VENDORS[self._vendor_package.name]
+        return resolve_name(facts)
 
     def _open_session(self) -> VendorModel:
         return self._authenticate("reading")
@@ -161,18 +151,14 @@ class BridgeStandIn(StandIn):
             home = TwinHome.from_environment()
             if not home.root.exists():
                 raise StandInError(f"There is no twin in {home.root}: run ./bulwark up.")
-            self._model = _create_model(self._vendor_package.name, home)
+            _, model = _VENDORS[self._vendor_package.name]
+            open_model: Callable[[TwinHome], VendorModel] = resolve_name(model)
+            self._model = open_model(home)
         return self._model
 
 
 def _kind_of(token: str) -> str:
     return token.partition("/")[2].partition(":")[0]
-
-
-def _create_model(name: str, home: TwinHome) -> VendorModel:
-    """Create one vendor's model. The other vendors' modules are not imported: the plugin starts faster."""
-    module, class_name = _MODELS[name]
-    return getattr(importlib.import_module(module), class_name)(home)
 
 
 if __name__ == "__main__":
