@@ -1,8 +1,9 @@
 """
-Cost of the policies in a preview: without a pack, with it, and with the base's pack beside it.
+Cost of the policies in a preview: with no pack, an empty one, ours, and the base's beside it.
 
 `python bench/policies.py [rounds [sizes...]]` previews copies of production's resources on a provider that
 accepts everything at once, so that only the engine and the packs take time: 50, 500 and 1,000 resources. The
+empty pack has one policy that refuses nothing: what it costs, Pulumi's engine and SDK cost with any pack. The
 base's pack is that of HEAD, as a review of changed policies runs it. It prints medians of wall time and of
 the CPU time of all processes, which depends less on other work on the machine, and the pack's start time.
 """
@@ -30,6 +31,7 @@ from toolchain.engine import search_path
 CHECKOUT: Final = Path(__file__).resolve().parents[1]
 TESTS: Final = CHECKOUT / "tests" / "policy"
 PACK: Final = CHECKOUT / "policies"
+LAUNCHER: Final = CHECKOUT / "toolchain" / "bin" / "pulumi-analyzer-policy-python"
 SIZES: Final = (50, 500, 1_000)
 STACK: Final = "pulumi:pulumi:Stack"
 UNKNOWN: Final = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
@@ -40,6 +42,14 @@ IN_PLACE_OF: Final = {
 }
 """Types whose provider is code of the program, with those that are declared in their place."""
 
+EMPTY_PACK: Final = """
+from pulumi_policy import EnforcementLevel, PolicyPack, StackValidationPolicy
+
+nothing = StackValidationPolicy("nothing", "Refuses nothing.", lambda stack, report: None)
+PolicyPack("empty", [nothing], enforcement_level=EnforcementLevel.MANDATORY)
+"""
+
+VARIANTS: Final = ("none", "an empty one", "ours", "ours and the base's")
 VENDORS: Final = ("aws", "neon", "pagerduty", "railway", "sentry", "uptimerobot", "vercel")
 
 
@@ -133,7 +143,7 @@ def _value(value: Any, copy: int, sources: list[Any]) -> Any:
 
 
 def measure_previews(folder: Path, count: int, rounds: int) -> list[list[CpuTime]]:
-    """Preview in turn without, with one and with both packs; return the times, without the first round's."""
+    """Preview in turn without a pack and with each; return the times, without the first round's."""
     os.environ["PATH"] = search_path()  # the Automation API searches for the CLI on this process's PATH alone
     options = automation.LocalWorkspaceOptions(
         pulumi_home=str(folder / "home"),
@@ -147,7 +157,7 @@ def measure_previews(folder: Path, count: int, rounds: int) -> list[list[CpuTime
         },
     )
     stack = automation.create_or_select_stack(f"bench{count}", "bench", lambda: program(count), opts=options)
-    variants: list[list[str]] = [[], [str(PACK)], [str(PACK), str(base.PACK)]]
+    variants: list[list[str]] = [[], [str(folder / "empty")], [str(PACK)], [str(PACK), str(base.PACK)]]
     measured = [[_measure_preview(stack, packs) for packs in variants] for _ in range(rounds + 1)]
     return [list(times) for times in zip(*measured[1:], strict=True)]
 
@@ -179,11 +189,17 @@ def _install_plugins(folder: Path) -> None:
         plugin.chmod(0o755)
 
 
+def _write_empty_pack(folder: Path) -> None:
+    folder.mkdir()
+    (folder / "__main__.py").write_text(EMPTY_PACK)
+    (folder / "PulumiPolicy.yaml").write_text("runtime: python\nversion: 0.0.1\n")
+
+
 def measure_start() -> float:
     """Return the seconds from the start of the pack until it prints its port for the engine."""
     begin = time.perf_counter()
     with subprocess.Popen(
-        [sys.executable, "-u", "-m", "pulumi.policy", "127.0.0.1:1", "."],
+        [LAUNCHER, "127.0.0.1:1", "."],
         cwd=PACK,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -199,23 +215,30 @@ def _median(times: Sequence[CpuTime]) -> CpuTime:
     return CpuTime(*(statistics.median(values) for values in zip(*times, strict=True)))
 
 
-def _comparison_cells(without: float, *others: float) -> list[str]:
-    return [f"{without:.2f} s", *(f"{other:.2f} s ({other / without:.2f})" for other in others)]
+def _add_rows(table: Table, count: int, medians: Sequence[CpuTime]) -> None:
+    """Add a row for each of `VARIANTS`."""
+    for variant, median in zip(VARIANTS, medians, strict=True):
+        seconds = [
+            cell
+            for one, without in zip(median, medians[0], strict=True)
+            for cell in (f"{one:.2f} s", f"{one / without:.2f}")
+        ]
+        table.add_row(f"{count}", variant, *seconds)
 
 
 def main(rounds: int, sizes: Sequence[int]) -> None:
     """Measure and print."""
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # else each start would compile everything
-    columns = ("resources", "without", "one pack", "both", "CPU without", "one pack", "both")
-    table = Table(*columns, title=f"Preview, medians of {rounds}, with ratios")
+    columns = ("resources", "packs", "wall", "/ without", "CPU", "/ without")
+    table = Table(*columns, title=f"Preview, medians of {rounds}")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         _install_plugins(folder)
+        _write_empty_pack(folder / "empty")
         base.extract_pack(CHECKOUT, "HEAD", folder / "base")
         for count in sizes:
             medians = [_median(times) for times in measure_previews(folder, count, rounds)]
-            walls, cpus = zip(*medians, strict=True)
-            table.add_row(f"{count}", *_comparison_cells(*walls), *_comparison_cells(*cpus))
+            _add_rows(table, count, medians)
     Console().print(table)
     started = statistics.median(measure_start() for _ in range(rounds))
     Console().print(f"The pack starts in {started:.2f} s.")

@@ -2,8 +2,9 @@
 Provision and preview of production, compared with the smallest program of the same size.
 
 `python bench/provision.py [rounds]` runs both in turn, each on a fresh twin whose services run already, and
-prints medians and the median ratio. It measures whole processes from outside: wall seconds, and the peak
-resident memory of the command with its children, without the services.
+prints medians and the median ratio. It measures whole processes from outside: wall seconds, the CPU seconds
+of `up`, which depend less on other work on the machine, and the peak resident memory of the command, both
+with its children and without the services.
 """
 
 import os
@@ -32,7 +33,8 @@ from twin.services import start, stop
 BULWARK = [str(CHECKOUT / "bulwark")]
 PRODUCTION = ["--stack", "prod", "--twin"]
 SMALLEST_IMPORTS = (
-    "pulumi, pulumi_aws.s3, pulumi_aws.iam, pulumi_aws.kms, pulumi_neon, pulumi_sentry, pulumi_uptimerobot"
+    "pulumi, pulumi_aws.s3, pulumi_aws.iam, pulumi_aws.kms, pulumi_neon, pulumi_pagerduty, pulumi_railway, "
+    "pulumi_sentry, pulumi_uptimerobot, pulumi_vercel"
 )
 SMALLEST = [sys.executable, str(Path(__file__).parent / "smallest.py")]
 
@@ -43,6 +45,7 @@ class Round:
 
     imports: float
     up: float
+    up_cpu: float
     preview: float
     memory: float
 
@@ -84,11 +87,13 @@ def run(imports: str, up: Sequence[str], preview: Sequence[str]) -> Round:
         start(home, services)
         try:
             import_seconds, _ = measure([sys.executable, "-c", f"import {imports}"], home)
+            cpu = sum(os.times()[2:4])
             up_seconds, up_memory = measure(up, home)
+            cpu = sum(os.times()[2:4]) - cpu
             preview_seconds, preview_memory = measure(preview, home)
         finally:
             stop(home, services)
-    return Round(import_seconds, up_seconds, preview_seconds, max(up_memory, preview_memory))
+    return Round(import_seconds, up_seconds, cpu, preview_seconds, max(up_memory, preview_memory))
 
 
 def main(rounds: int) -> None:

@@ -10,32 +10,66 @@ import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pulumi
 import pulumi.automation as auto
 import pulumi_aws as aws
 import pulumi_neon as neon
+import pulumi_pagerduty as pagerduty
+import pulumi_railway as railway
 import pulumi_sentry as sentry
 import pulumi_uptimerobot as uptimerobot
+import pulumi_vercel as vercel
+from pulumi import dynamic
 from pulumi_aws import cloudtrail, cloudwatch, iam, kms, s3, secretsmanager, sns
 
 from engine.targets import find_twin_target
 from engine.twin import TwinTarget
 from toolchain.engine import search_path
 from twin.host.home import TwinHome
+from twin.pagerduty.model import PagerDutyAccount
+from twin.railway.model import Railway
+from twin.vercel.model import Vercel
 
+PRODUCTION = Path(__file__).resolve().parents[1] / "tests" / "policy" / "production.json"
 ORGANIZATION = "example"
-COMPONENTS = 30
+COMPONENTS = 33
 ROLES = 14
+PERSON = "bench@example.com"
+RAILWAY_ENVIRONMENT = "8a1e2f90-6c3d-4b57-8f24-73c9d0e5b622"
+RAILWAY_PROJECT = "5c4f6d1e-3b7a-4e0c-9a52-1f0d8e6b7a11"
+RAILWAY_SERVICE = "d2b7c845-91fe-4a6d-b038-5e4a1c7f9d33"
+VERCEL_PROJECT, VERCEL_TEAM = "prj_example0frontend", "team_example"
+
+
+class NothingProvider(dynamic.ResourceProvider):
+    """Makes nothing, in the process that the engine starts for what is programmed in Python."""
+
+    serialize_as_secret_always = False
+
+    def create(self, props: dict[str, Any]) -> dynamic.CreateResult:
+        return dynamic.CreateResult("nothing", props)
+
+
+class Nothing(dynamic.Resource, module="bench", name="Nothing"):
+    """The smallest resource that is programmed in Python: production's application role is one."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(NothingProvider(), name, {})
 
 
 def program(home: TwinHome) -> None:
-    """Declare as many resources of each type as production (tests/policy/production.json); no replication."""
+    """Declare as many resources of each type as production (tests/policy/production.json)."""
     explicit = {
         "neon": neon.Provider("neon", api_key=home.secret("NEON_API_KEY")),
         "uptimerobot": uptimerobot.Provider("uptimerobot", api_key=home.secret("UPTIMEROBOT_API_KEY")),
         "sentry": sentry.Provider("sentry", token=home.secret("SENTRY_AUTH_TOKEN")),
+        "pagerduty": pagerduty.Provider("pagerduty", token=home.secret("PAGERDUTY_TOKEN")),
+        "railway": railway.Provider("railway", token=home.secret("RAILWAY_TOKEN")),
+        "vercel": vercel.Provider("vercel", api_token=home.secret("VERCEL_API_TOKEN")),
         "aws": aws.Provider("aws", region="eu-west-1"),
+        "aws-secrets": aws.Provider("aws-secrets", region="eu-west-1"),
     }
     other = pulumi.ResourceOptions(provider=aws.Provider("aws-replica", region="eu-north-1"))
     for number in range(COMPONENTS):
@@ -47,11 +81,16 @@ def program(home: TwinHome) -> None:
     _neon(own("neon"))
     _uptimerobot(own("uptimerobot"))
     _sentry(own("sentry"))
+    _pagerduty(own("pagerduty"))
+    _railway(own("railway"))
+    _vercel(own("vercel"))
+    vault, replica = (_vault(number, options) for number, options in enumerate((own("aws"), other)))
     for number, options in enumerate((own("aws"), other)):
-        _vault(number, options)
         _alarms(number, options)
-    _identity(own("aws"))
-    _secrets(own("aws"))
+    roles = _identity(own("aws"))
+    _replication(vault, replica, roles[0], own("aws"))
+    _secrets(own("aws-secrets"))
+    Nothing("nothing")
 
 
 def _neon(options: pulumi.ResourceOptions) -> None:
@@ -63,7 +102,7 @@ def _neon(options: pulumi.ResourceOptions) -> None:
         neon.Role(
             f"role-{number}", name=f"role_{number}", opts=options, project_id=project.id, branch_id=branch
         )
-        for number in range(3)
+        for number in range(2)
     ]
     neon.Database(
         "database",
@@ -206,7 +245,71 @@ def _sentry(options: pulumi.ResourceOptions) -> None:
         )
 
 
-def _vault(number: int, options: pulumi.ResourceOptions) -> None:
+def _pagerduty(options: pulumi.ResourceOptions) -> None:
+    user = pagerduty.get_user_output(
+        email=PERSON, opts=pulumi.InvokeOutputOptions(provider=options.provider)
+    ).id
+    policy = pagerduty.EscalationPolicy(
+        "policy",
+        name="bench",
+        num_loops=1,
+        rules=[
+            {"escalation_delay_in_minutes": 5, "targets": [{"type": "user_reference", "id": user}]},
+        ],
+        opts=options,
+    )
+    start = "2026-01-05T08:00:00Z"
+    pagerduty.Schedule(
+        "schedule",
+        name="bench",
+        time_zone="Etc/UTC",
+        layers=[
+            {
+                "name": "layer",
+                "start": start,
+                "rotation_virtual_start": start,
+                "rotation_turn_length_seconds": 604_800,
+                "users": [user],
+            }
+        ],
+        opts=options,
+    )
+    service = pagerduty.Service("service", name="bench", escalation_policy=policy.id, opts=options)
+    for name in ("sentry", "uptimerobot"):
+        pagerduty.ServiceIntegration(
+            f"integration-{name}",
+            name=name,
+            service=service.id,
+            type="events_api_v2_inbound_integration",
+            opts=options,
+        )
+
+
+def _railway(options: pulumi.ResourceOptions) -> None:
+    railway.VariableCollection(
+        "variables",
+        environment_id=RAILWAY_ENVIRONMENT,
+        service_id=RAILWAY_SERVICE,
+        variables=[{"name": "BENCH", "value": "bench"}],
+        opts=options,
+    )
+
+
+def _vercel(options: pulumi.ResourceOptions) -> None:
+    for number in range(2):
+        vercel.ProjectEnvironmentVariable(
+            f"variable-{number}",
+            project_id=VERCEL_PROJECT,
+            team_id=VERCEL_TEAM,
+            key=f"BENCH_{number}",
+            value="bench",
+            targets=["production"],
+            sensitive=True,
+            opts=options,
+        )
+
+
+def _vault(number: int, options: pulumi.ResourceOptions) -> s3.Bucket:
     key = kms.Key(f"key-{number}-vault", opts=options)
     kms.Alias(f"alias-{number}", name=f"alias/bench-{number}", target_key_id=key.key_id, opts=options)
     vault = s3.Bucket(
@@ -270,6 +373,7 @@ def _vault(number: int, options: pulumi.ResourceOptions) -> None:
         s3_bucket_name=trail.bucket,
         opts=pulumi.ResourceOptions.merge(options, pulumi.ResourceOptions(depends_on=policies)),
     )
+    return vault
 
 
 def _alarms(number: int, options: pulumi.ResourceOptions) -> None:
@@ -293,7 +397,23 @@ def _alarms(number: int, options: pulumi.ResourceOptions) -> None:
             )
 
 
-def _identity(options: pulumi.ResourceOptions) -> None:
+def _replication(
+    vault: s3.Bucket, replica: s3.Bucket, role: iam.Role, options: pulumi.ResourceOptions
+) -> None:
+    rule: s3.BucketReplicationConfigRuleArgsDict = {
+        "id": "x",
+        "priority": 1,
+        "status": "Enabled",
+        "filter": {"prefix": ""},
+        "delete_marker_replication": {"status": "Disabled"},
+        "destination": {"bucket": replica.arn},
+    }
+    s3.BucketReplicationConfig("replication", bucket=vault.bucket, role=role.arn, rules=[rule], opts=options)
+
+
+def _identity(options: pulumi.ResourceOptions) -> list[iam.Role]:
+    """Declare roles and what they trust; return the roles."""
+    roles: list[iam.Role] = []
     read = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::bench/*"}
     for number, host in enumerate(("token.actions.githubusercontent.com", "issuer.example.com")):
         iam.OpenIdConnectProvider(
@@ -304,6 +424,7 @@ def _identity(options: pulumi.ResourceOptions) -> None:
     for number in range(ROLES):
         name = f"bench-{number}"
         role = iam.Role(f"aws-{name}", name=name, assume_role_policy=_document(trust), opts=options)
+        roles.append(role)
         policy = iam.RolePolicy(
             f"read-{number}", name="read", role=role.name, policy=_document(read), opts=options
         )
@@ -313,6 +434,7 @@ def _identity(options: pulumi.ResourceOptions) -> None:
         iam.RolePolicyAttachmentsExclusive(
             f"attachments-{number}", role_name=role.name, policy_arns=[], opts=options
         )
+    return roles
 
 
 def _secrets(options: pulumi.ResourceOptions) -> None:
@@ -357,6 +479,9 @@ def main(operation: str) -> None:
     environment = TwinTarget(
         "local", find_twin_target("local").settings, "stand-in", home
     ).engine_environment()
+    PagerDutyAccount(home).invite(PERSON)
+    Railway(home).add_service(RAILWAY_SERVICE, RAILWAY_ENVIRONMENT, RAILWAY_PROJECT, name="api", port=None)
+    Vercel(home).add_project(VERCEL_PROJECT, VERCEL_TEAM, name="frontend", port=None)
     os.environ["PATH"] = search_path()
     folder = home.root / "smallest"
     folder.mkdir(exist_ok=True)
@@ -370,6 +495,9 @@ def main(operation: str) -> None:
     counts = stack.preview().change_summary
     if operation == "up":
         counts = stack.up().summary.resource_changes
+        declared, expected = sum((counts or {}).values()), len(json.loads(PRODUCTION.read_text()))
+        if declared != expected:
+            sys.exit(f"{Path(__file__).name} declares {declared} resources, and production {expected}.")
     sys.stdout.write(f"{Path(__file__).name}: {dict(counts or {})}\n")
 
 
