@@ -1,8 +1,8 @@
 """
 Production in the real engine, on a first deploy: it passes, and without any one protection doesn't.
 
-One preview judges a batch of mutations, each by its rule and its resource; two are previewed alone as well. A
-run draws six of the batches, and with `--all` previews every batch and every mutation.
+One preview judges a batch of mutations, each by its rule and its resource; one is previewed alone as well. A
+run draws three of the batches, and with `--all` previews every batch and every mutation.
 """
 
 import json
@@ -109,7 +109,7 @@ def test_production_as_it_is_passes(previews: Previews) -> None:
     assert preview.code == 0, preview.output
 
 
-@pytest.mark.matrix(sample=6)
+@pytest.mark.matrix(sample=3)
 @pytest.mark.parametrize("number", range(len(BATCHES)))
 def test_each_mutation_is_refused_by_its_rule_on_its_resource_and_by_no_other(
     previews: Previews, number: int
@@ -122,7 +122,7 @@ def test_each_mutation_is_refused_by_its_rule_on_its_resource_and_by_no_other(
     assert preview.code != 0
 
 
-@pytest.mark.matrix(sample=2)
+@pytest.mark.matrix(sample=1)
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=name_of)
 def test_one_mutation_alone_ends_in_a_nonzero_exit_code(previews: Previews, mutation: Mutation) -> None:
     preview = previews.run([mutation])
@@ -138,7 +138,7 @@ def test_every_mutation_is_in_one_batch_which_has_no_other_of_its_rule_or_its_re
         resources = [name for mutation in batch for name in mutation.touched]
         assert len(rules) == len(set(rules))
         assert len(resources) == len(set(resources))
-    assert len(BATCHES) <= 15
+    assert len(BATCHES) <= 20
 
 
 def test_every_rule_has_a_mutation_that_it_refuses() -> None:
