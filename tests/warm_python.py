@@ -59,7 +59,8 @@ _LIBRARIES: Final[dict[Libraries, tuple[str, ...]]] = {
         *_RECOVERY,
         *("pulumi.automation", "pulumi.dynamic", "pulumi_policy", "google.protobuf.json_format"),
         *("pulumi_aws", *(f"pulumi_aws.{name}" for name in _AWS)),
-        *("pulumi_neon", "pulumi_sentry", "pulumi_uptimerobot"),
+        *("pulumi_neon", "pulumi_pagerduty", "pulumi_railway", "pulumi_sentry", "pulumi_uptimerobot"),
+        *("pulumi_vercel", "cyclopts.validators", "pydantic.root_model"),
     ),
 }
 

@@ -139,7 +139,8 @@ def run(arguments: list[str]) -> None:
 
 if __name__ == "__main__":
     for module in sys.argv[2:]:
-        importlib.import_module(module)
+        # Pulumi's SDKs import a module when it is first asked for something (pulumi/_utils.py, lazy_import).
+        hasattr(importlib.import_module(module), "__all__")
     gc.collect()
     gc.freeze()  # a collection in a forked process would copy all that it only looks at
     received, descriptors = serve(sys.argv[1])
