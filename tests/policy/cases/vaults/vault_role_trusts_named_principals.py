@@ -1,7 +1,7 @@
 from typing import Any
 
 from case import Case, Change
-from policy_harness import UNKNOWN
+from policy_harness import ABSENT, UNKNOWN
 
 from cases.vaults import as_secret, change, drop, policy
 
@@ -33,7 +33,7 @@ CASE = Case(
         trust({"Service": "lambda.amazonaws.com"}, StringEquals={"aws:SourceAccount": "123456789012"}),
         trust({"Service": "s3.amazonaws.com"}, StringEquals={"aws:SourceAccount": "123456789012"}),
     ),
-    absent=(),
+    absent=(change(ROLE, assumeRolePolicy=ABSENT),),
     unknown=(change(ROLE, assumeRolePolicy=UNKNOWN),),
     secret=(as_secret(ROLE, "assumeRolePolicy"),),
     fine=(
