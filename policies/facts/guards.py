@@ -69,6 +69,18 @@ def find_guard(arn: str, stack: PolicyStack) -> Resource | None:
     return unplaced
 
 
+def find_replicator(replication: Resource, stack: PolicyStack) -> Resource | None:
+    """Return the role of the stack that a replication names; None without one."""
+    match replication.at("role"):
+        case Known(str(arn)):
+            return find_guard(arn, stack)
+        case Unknown():
+            roles = (one for one in stack.dependencies(replication, "role") if one.type == ROLE)
+            return next(roles, None)
+        case _:
+            return None
+
+
 def judge_exempt(arns: Iterable[str], stack: PolicyStack, *, root_may: bool) -> Iterator[Message]:
     """Yield why principals that a denial leaves out are no break-glass roles of the stack."""
     for arn in arns:

@@ -25,6 +25,8 @@ _PERMISSION_SET_POLICY: Final = "aws:ssoadmin/permissionSetInlinePolicy:Permissi
 _ALLOW_LIST_OPERATORS: Final = ("StringEquals", "StringLike", "ArnEquals", "ArnLike")
 """Condition operators that allow only the listed values. StringEquals has no wildcards (IAM, "Condition")."""
 
+_WHOLE_ACCOUNT: Final = re.compile(r"(?:arn:[^:]+:iam::)?([0-9]{12})(?::root)?")
+
 
 class _UnknownPartError(Exception):
     """A part of a policy document is unknown."""
@@ -59,6 +61,12 @@ class Statement:
     def covers(self, action: str, arn: str = "*") -> bool:
         """Tell whether it is about this action on this resource, without regard to conditions."""
         return self.covers_action(action) and self.covers_resource(arn)
+
+    @property
+    def whole_accounts(self) -> set[str]:
+        """The ids of the accounts that it names as a whole: by id, or by the ARN of the root user."""
+        named = (_WHOLE_ACCOUNT.fullmatch(who) for kind, who in self.principals if kind == "AWS")
+        return {match[1] for match in named if match}
 
     def covers_resource(self, arn: str) -> bool:
         """Tell whether it is about this resource, without regard to actions and conditions."""

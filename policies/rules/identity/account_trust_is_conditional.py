@@ -1,6 +1,5 @@
 """A role that another AWS account can assume as a whole, on no condition, is refused."""
 
-import re
 from collections.abc import Iterable
 from typing import Final
 
@@ -13,7 +12,6 @@ from policies.framework.property_values import Known
 from policies.framework.rule import Parameters, Rule, of_type
 from policies.framework.stack import PolicyStack, Resource
 
-_WHOLE_ACCOUNT: Final = re.compile(r"(?:arn:[^:]+:iam::)?([0-9]{12})(?::root)?")
 _CONDITIONS: Final = ("sts:ExternalId", "aws:PrincipalArn", "aws:PrincipalOrgID")
 
 
@@ -23,12 +21,11 @@ def _judge(role: Resource, _stack: PolicyStack, _limits: Parameters) -> Iterable
     # Another account of the stack is another account: its administrators are meant to be others.
     own = _account_ids(role.provider_input("allowedAccountIds").each())
     for statement in statements:
-        accounts = {
-            match[1]
-            for kind, who in statement.principals
-            if kind == "AWS" and (match := _WHOLE_ACCOUNT.fullmatch(who))
-        }
-        if statement.allows and accounts - own and not any(map(statement.allowed_values, _CONDITIONS)):
+        if (
+            statement.allows
+            and statement.whole_accounts - own
+            and not any(map(statement.allowed_values, _CONDITIONS))
+        ):
             yield message("it trusts a whole account that is not its own, on no condition")
 
 

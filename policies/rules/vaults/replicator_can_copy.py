@@ -7,8 +7,8 @@ from pulumi_policy import Severity
 
 from policies.facts.buckets import LOCK, POLICY, Buckets, arn_of, vaults
 from policies.facts.failure_domain import FailureDomain
-from policies.facts.guards import find_guard
-from policies.facts.iam_documents import ROLE, read_statements
+from policies.facts.guards import find_replicator
+from policies.facts.iam_documents import read_statements
 from policies.facts.iam_requests import IamRequest, is_allowed
 from policies.facts.kms_keys import KmsKeys, encryption_rules
 from policies.facts.role_rights import RoleRights
@@ -39,7 +39,7 @@ def _judge(vault: Resource, stack: PolicyStack, _limits: Parameters) -> Iterator
     for source, replication, target in stack.view(Buckets).replications:
         if source != vault:
             continue
-        role = _find_role(replication, stack)
+        role = find_replicator(replication, stack)
         if role:
             yield from _check_owner(replication, target, stack)
             yield from _check_trust(role, source, stack)
@@ -48,17 +48,6 @@ def _judge(vault: Resource, stack: PolicyStack, _limits: Parameters) -> Iterator
             yield unknown_value(replication, "role")
         else:
             yield message("{replication} names no role of this stack", replication=replication)
-
-
-def _find_role(replication: Resource, stack: PolicyStack) -> Resource | None:
-    match replication.at("role"):
-        case Known(str(arn)):
-            return find_guard(arn, stack)
-        case Unknown():
-            roles = (one for one in stack.dependencies(replication, "role") if one.type == ROLE)
-            return next(roles, None)
-        case _:
-            return None
 
 
 def _check_owner(replication: Resource, target: Resource, stack: PolicyStack) -> Iterator[Message]:

@@ -1,27 +1,22 @@
 """A role with rights in a vault of production that a whole account, or a service without need, takes on."""
 
-import re
 from collections.abc import Iterator
 from typing import Final, LiteralString
 
 from pulumi_policy import Severity
 
 from policies.facts.buckets import Buckets, arn_of, vaults
-from policies.facts.guards import find_missing_second_factor
+from policies.facts.guards import find_missing_second_factor, find_replicator
 from policies.facts.iam_documents import ROLE, read_statements
-from policies.facts.iam_roles import arns_of
 from policies.facts.s3_access import PUT, IamIdentities, IamIdentity
 from policies.framework.closing_rules import find_production
 from policies.framework.controls import Control
 from policies.framework.messages import Message, message
-from policies.framework.property_values import Known
 from policies.framework.rule import Parameters, Rule
 from policies.framework.stack import PolicyStack, Resource
 
 _USES: Final[tuple[LiteralString, ...]] = (PUT, "s3:GetObject", "s3:GetObjectVersion", "s3:GetBucketPolicy")
 """What a role writes, reads or looks after a vault by."""
-
-_WHOLE_ACCOUNT: Final = re.compile(r"(?:arn:[^:]+:iam::)?[0-9]{12}(?::root)?")
 
 
 def _judge(role: Resource, stack: PolicyStack, _limits: Parameters) -> Iterator[Message]:
@@ -30,23 +25,18 @@ def _judge(role: Resource, stack: PolicyStack, _limits: Parameters) -> Iterator[
     if not any(find_missing_second_factor(role)):
         return
     for statement in statements if not problems else ():
+        if not statement.allows:
+            continue
         named = statement.allowed_values("aws:PrincipalArn")
-        for kind, who in statement.principals if statement.allows else ():
-            if kind == "AWS" and _WHOLE_ACCOUNT.fullmatch(who) and (not named or "*" in "".join(named)):
-                yield message("whoever its account lets use sts:AssumeRole may take it on")
-            if kind == "Service" and role not in stack.view(_find_replicators):
-                yield message("a service of AWS may take it on, and no replication of this stack names it")
+        if statement.whole_accounts and (not named or "*" in "".join(named)):
+            yield message("whoever its account lets use sts:AssumeRole may take it on")
+        is_of_service = any(kind == "Service" for kind, _ in statement.principals)
+        if is_of_service and role not in stack.view(_find_replicators):
+            yield message("a service of AWS may take it on, and no replication of this stack names it")
 
 
-def _find_replicators(stack: PolicyStack) -> set[Resource]:
-    """Return the roles that a replication of the stack names."""
-    found: set[Resource] = set()
-    for _, replication, _ in stack.view(Buckets).replications:
-        named = replication.at("role")
-        arns = {str(named.value)} if isinstance(named, Known) else set[str]()
-        found |= {role for role in stack.of_type(ROLE) if arns & set(arns_of(role))}
-        found |= {one for one in stack.dependencies(replication, "role") if one.type == ROLE}
-    return found
+def _find_replicators(stack: PolicyStack) -> set[Resource | None]:
+    return {find_replicator(replication, stack) for _, replication, _ in stack.view(Buckets).replications}
 
 
 def _find_roles(stack: PolicyStack) -> list[Resource]:
