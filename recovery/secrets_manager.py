@@ -13,7 +13,7 @@ from botocore.exceptions import (
 )
 
 from core.failure import Failure
-from recovery.new_key import NewKeyWait
+from recovery.new_key import NewKeyWait, OnWait, log_wait
 from recovery.vault.aws_session import open_session
 
 _SECONDS: Final = 10
@@ -25,13 +25,14 @@ _SESSION: Final = (
 _DEPLOY: Final = "deploy the stack, which writes it: ./bulwark up; ./bulwark outputs prints its name."
 
 
-def fetch_secret(name: str, endpoint: str | None = None) -> str:
+def fetch_secret(name: str, endpoint: str | None = None, on_wait: OnWait = log_wait) -> str:
     """
     Return the value of a secret, with the credentials that botocore finds in the environment.
 
     Args:
         name: Name or ARN. A name is looked for in the environment's region.
         endpoint: Address of the service; None is AWS's own.
+        on_wait: Called before each pause for a key that was just made.
 
     Raises:
         Failure: there is no such secret, or these credentials may not read it.
@@ -50,7 +51,7 @@ def fetch_secret(name: str, endpoint: str | None = None) -> str:
                 proxies={} if endpoint else None,
             ),
         )
-        NewKeyWait().watch(client)
+        NewKeyWait(on_wait).watch(client)
         value = client.get_secret_value(SecretId=name).get("SecretString")
     except (NoCredentialsError, PartialCredentialsError):
         raise Failure(

@@ -6,14 +6,17 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import psycopg
 from installations import Installation
+from interrupted_process import wait_until
 from inventory import REGIONS, aws_client
 
 from recovery.postgres.checksums import compute_checksums
 from recovery.postgres.snapshot import take_snapshot
+
+_KINDS: Final = ("Versions", "DeleteMarkers")
 
 
 def take_fingerprint(installation: Installation, outputs: dict[str, Any]) -> dict[str, Any]:
@@ -26,10 +29,7 @@ def take_fingerprint(installation: Installation, outputs: dict[str, Any]) -> dic
         "database": database.model_copy(update={"tables": tables}),
         "state": _digest(state),
         "files": {path: _digest(path) for path in installation.home.files.rglob("*") if path.is_file()},
-        "vaults": [
-            _object_versions(aws_client(installation, "s3", region), outputs[name])
-            for name, region in zip(("vault", "vault_replica"), REGIONS, strict=True)
-        ],
+        "vaults": _vault_versions(installation, outputs),
     }
 
 
@@ -55,18 +55,31 @@ def watch_canary(url: str) -> Generator[list[datetime]]:
         asking.join()
 
 
+def _vault_versions(installation: Installation, outputs: dict[str, Any]) -> list[set[tuple[str, str]]]:
+    """Return what is in the vault, and in its replica once every version of the vault is replicated."""
+    vault, replica = outputs["vault"], outputs["vault_replica"]
+    here, there = (aws_client(installation, "s3", region) for region in REGIONS)
+    written = _list_keys(here, vault, "Versions")
+
+    def is_replicated() -> bool:
+        heads = (here.head_object(Bucket=vault, Key=key, VersionId=version) for key, version in written)
+        return all(head.get("ReplicationStatus") != "PENDING" for head in heads)
+
+    wait_until(is_replicated, 60, "every version of the vault is replicated")
+    return [_list_keys(here, vault, *_KINDS), _list_keys(there, replica, *_KINDS)]
+
+
 def _digest(file: Path) -> str:
     return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
-def _object_versions(client: Any, bucket: str) -> set[tuple[str, str]]:
+def _list_keys(client: Any, bucket: str, *kinds: str) -> set[tuple[str, str]]:
     """Return key and version of all objects but evidence, which drills write."""
     pages = client.get_paginator("list_object_versions").paginate(Bucket=bucket)
-    versions = [
-        version for page in pages for version in (*page.get("Versions", ()), *page.get("DeleteMarkers", ()))
-    ]
     return {
         (version["Key"], version["VersionId"])
-        for version in versions
+        for page in pages
+        for kind in kinds
+        for version in page.get(kind, ())
         if not version["Key"].startswith("evidence/")
     }

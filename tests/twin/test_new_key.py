@@ -1,6 +1,5 @@
 """A key whose alias counts only after minutes: the first backup waits for it, and later ones don't."""
 
-import threading
 from collections.abc import Generator
 from typing import Any
 
@@ -9,7 +8,7 @@ from aws_role import READ, client, document, session
 from aws_twin import Service
 
 from core.failure import Failure
-from recovery.new_key import NewKeyWait
+from recovery.new_key import NewKeyWait, log_wait
 from recovery.secrets_manager import fetch_secret
 from recovery.vault.client import Forbidden
 from recovery.vault.vault import VaultClient
@@ -104,12 +103,12 @@ def test_a_jobs_document_waits_for_its_key(
     for name, value in session(service).items():
         monkeypatch.setenv(name.upper(), value)
     monkeypatch.setenv("AWS_REGION", "us-east-1")
-    naming = threading.Timer(0.3, key.name)
-    naming.start()
-    try:
-        assert fetch_secret("new-key/job", service.url) == "{}"
-    finally:
-        naming.join()
+
+    def on_wait(seconds_left: int) -> None:
+        log_wait(seconds_left)
+        key.name()
+
+    assert fetch_secret("new-key/job", service.url, on_wait) == "{}"
     assert 'event="waiting until the new key may be used" seconds_left=300' in capsys.readouterr().err
     with pytest.raises(Failure, match="no secret"):
         fetch_secret("new-key/no-such", service.url)
