@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from types import FrameType
 
 _PROGRAMS = frozenset(
-    ("pulumi.dynamic", "pulumi.policy", "twin.aws.provider", "twin.bridge_plugin", "twin.pagerduty_plugin")
+    ("toolchain.sdk_process", "twin.aws.provider", "twin.bridge_plugin", "twin.pagerduty_plugin")
 )
 """Modules whose libraries the server has imported."""
 

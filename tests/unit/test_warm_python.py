@@ -10,11 +10,13 @@ from pathlib import Path
 
 import psutil
 import pytest
+from import_graph import CHECKOUT
 from warm_python import run_python, warm_plugins
 
 pytestmark = pytest.mark.shares("warm-python")
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
+PLUGIN_ARGUMENTS = ("127.0.0.1:1",)
 PROGRAMS = {
     "arguments": ("import sys; print(sys.argv, sys.path[:2], sys.flags.safe_path)", "one", "--two=ä"),
     "environment": ("import os; print(sorted(os.environ.items()))",),
@@ -93,19 +95,35 @@ def test_what_python_reads_at_its_start_is_given_to_a_warm_process_too(
     assert ended.stdout == "1 iso8859-1\n"
 
 
-PLUGIN = ("-m", "twin.bridge_plugin", "127.0.0.1:1")
+def list_plugins() -> list[str]:
+    """Return the modules that an engine starts: of a vendor's plugin, and of each launcher."""
+    launchers = (CHECKOUT / "toolchain" / "bin").iterdir()
+    return sorted(
+        {"twin.bridge_plugin", *(file.read_text().split(" -m ")[1].split()[0] for file in launchers)}
+    )
+
+
+@pytest.fixture(params=list_plugins())
+def plugin_module(request: pytest.FixtureRequest) -> str:
+    return request.param
 
 
 @pytest.fixture
-def started(environment: dict[str, str], tmp_path: Path) -> Generator["subprocess.Popen[str]"]:
+def started(
+    plugin_module: str, environment: dict[str, str], tmp_path: Path
+) -> Generator["subprocess.Popen[str]"]:
     """Give a process as an engine starts a plugin, whose program a warm Python runs instead."""
     program = "import os, sys, time; sys.stdout.buffer.write(b'%d\\n' % os.getpid()); time.sleep(60)"
-    module = tmp_path / "twin" / "bridge_plugin.py"
+    module = tmp_path.joinpath(*plugin_module.split(".")).with_suffix(".py")
     module.parent.mkdir()
     module.write_text(program)
     warm_plugins(tmp_path)
     process = subprocess.Popen(
-        [sys.executable, "-u", *PLUGIN], env=environment, cwd=tmp_path, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-u", "-m", plugin_module, *PLUGIN_ARGUMENTS],
+        env=environment,
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        text=True,
     )
     with process:
         yield process
@@ -113,12 +131,12 @@ def started(environment: dict[str, str], tmp_path: Path) -> Generator["subproces
 
 
 def test_a_plugin_runs_in_a_warm_process_and_keeps_the_place_of_its_own(
-    started: "subprocess.Popen[str]",
+    plugin_module: str, started: "subprocess.Popen[str]"
 ) -> None:
     assert started.stdout
     plugin = psutil.Process(int(started.stdout.readline()))
     assert plugin.pid != started.pid
-    assert psutil.Process(started.pid).cmdline()[2:] == [*PLUGIN]
+    assert psutil.Process(started.pid).cmdline()[2:] == ["-m", plugin_module, *PLUGIN_ARGUMENTS]
     plugin.terminate()
     assert started.wait(30) == -signal.SIGTERM
 

@@ -45,10 +45,15 @@ class NotificationSender:
         self._queue.put(notification)
 
     def _run(self, on_confirmed: Callable[[str], object]) -> None:
+        # One client for all: each new one would read every certificate authority.
+        transport = httpx.HTTPTransport(
+            retries=_ATTEMPTS, limits=httpx.Limits(max_keepalive_connections=0), trust_env=False
+        )
+        client = httpx.Client(transport=transport, trust_env=False, timeout=_TIMEOUT_SECONDS)
         while True:
             notification = self._queue.get()
             try:
-                self._post(notification)
+                self._post(client, notification)
             except httpx.HTTPError as error:
                 _log.warning(
                     "an alarm was not delivered by %s: %s", notification.protocol, type(error).__name__
@@ -57,12 +62,10 @@ class NotificationSender:
             if notification.confirms:
                 on_confirmed(notification.confirms)
 
-    def _post(self, notification: Notification) -> None:
+    def _post(self, client: httpx.Client, notification: Notification) -> None:
         """Post to a receiver; the twin's inbox stands for all mailboxes."""
         address = notification.address
         if notification.protocol == "email":
             address = f"{self._inbox}/{quote(f'email:{address}', safe='')}"
         headers = {DELIVERY_HEADER: f"sns-{uuid.uuid4()}", "Content-Type": "text/plain; charset=UTF-8"}
-        transport = httpx.HTTPTransport(retries=_ATTEMPTS)
-        with httpx.Client(transport=transport, trust_env=False, timeout=_TIMEOUT_SECONDS) as client:
-            client.post(address, content=notification.body, headers=headers).raise_for_status()
+        client.post(address, content=notification.body, headers=headers).raise_for_status()

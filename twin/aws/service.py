@@ -30,6 +30,7 @@ from xml.sax.saxutils import escape
 os.environ["S3_IGNORE_SUBDOMAIN_BUCKETNAME"] = "true"
 os.environ["MOTO_DISABLE_GLOBAL_CORS"] = "true"
 
+from moto import backends
 from moto.moto_server.werkzeug_app import (
     DomainDispatcherApplication,
     MotoRequestHandler,
@@ -62,6 +63,11 @@ _log = logging.getLogger("aws")
 _T = TypeVar("_T")
 _READ_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _ACTION = re.compile(rb"(?:^|&)Action=(\w+)")
+
+
+# moto looks into its folder at every request for the names of its services (moto/backends.py, 5.2.5).
+_MODULES = tuple(backends.list_of_moto_modules())
+backends.list_of_moto_modules = lambda: _MODULES
 
 
 class DurableService:

@@ -41,6 +41,7 @@ class AccountSnapshot:
     def __init__(self, path: Path) -> None:
         path.touch(mode=0o600)
         self._path = path
+        self._moto_version = version("moto")  # which Python searches its whole path for
         self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         self._rows: dict[tuple[str, str], bytes | None] = {}
         self._account = b""
@@ -70,7 +71,7 @@ class AccountSnapshot:
                     execute("DELETE FROM object WHERE bucket = ? AND key = ?", (bucket, key))
                 else:
                     execute("INSERT OR REPLACE INTO object VALUES (?, ?, ?)", (bucket, key, versions))
-            execute("INSERT OR REPLACE INTO account VALUES ('moto', ?)", (version("moto"),))
+            execute("INSERT OR REPLACE INTO account VALUES ('moto', ?)", (self._moto_version,))
             execute("INSERT OR REPLACE INTO account VALUES ('services', ?)", (self._account,))
             execute("COMMIT")
         except sqlite3.Error:
@@ -111,8 +112,8 @@ class AccountSnapshot:
         self._connection.execute("PRAGMA synchronous = OFF")
         self._connection.executescript(_SCHEMA)
         rows: dict[str, Any] = dict(self._connection.execute("SELECT name, value FROM account"))
-        if rows and rows["moto"] != version("moto"):
-            reason = f"was written by moto {rows['moto']} and this is moto {version('moto')}"
+        if rows and rows["moto"] != self._moto_version:
+            reason = f"was written by moto {rows['moto']} and this is moto {self._moto_version}"
             raise self._unreadable_error(reason, rows["moto"])
         # The twin wrote the file, in a folder of mode 0700, so unpickling runs no foreign code.
         unpickle: Callable[[bytes], Any] = pickle.loads

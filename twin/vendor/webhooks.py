@@ -62,6 +62,11 @@ class WebhookSender:
         self._time_scale = time_scale
         self._vendors_url = vendors_url
         self._pool = WorkerPool("delivery", size=_WORKERS)
+        # One client for all: each new one would read every certificate authority. A receiver may close a
+        # connection that is kept, so none is.
+        self._client = httpx.Client(
+            trust_env=False, timeout=_TIMEOUT_SECONDS, limits=httpx.Limits(max_keepalive_connections=0)
+        )
 
     def inbox_post(self, channel: str, content: Any) -> Post:
         """Return the POST of `content` to a channel of the twin's inbox."""
@@ -109,7 +114,7 @@ class WebhookSender:
         )
         outcome = "delivered"
         try:
-            detail = attempts(_send, post, number)
+            detail = attempts(_send, self._client, post, number)
         except _DeliveryError as error:
             if self._pool.stopping.is_set() and not error.permanent:
                 return  # the next process tries again
@@ -125,15 +130,13 @@ class WebhookSender:
         _log.info("alert", alert=entry["event"], contact=entry["contact"], outcome=entry["outcome"])
 
 
-def _send(post: Post, number: str) -> str:
+def _send(client: httpx.Client, post: Post, number: str) -> str:
     try:
-        response = httpx.post(
+        response = client.post(
             httpx.URL(post.url).copy_merge_params(post.query),
             json=post.json,
             data=post.form,
             headers={**post.headers, DELIVERY_HEADER: number},
-            timeout=_TIMEOUT_SECONDS,
-            trust_env=False,
         )
     except httpx.TransportError as error:
         raise _DeliveryError(type(error).__name__) from error
