@@ -5,6 +5,9 @@ A test declares its matrix by the marker `matrix(sample, per=None)`: of its para
 drawn, or `sample` of each kind that `per` returns for the parameters. A loop draws by the fixture
 `draw`. A test that the command line names by `::` runs with all of its cases.
 
+A test or a module that takes minutes is marked `scenario(kind)`: of all with the same kind one is drawn. What
+the command line names, by its file or by `::`, runs.
+
 Hypothesis draws by the same seed, and fewer examples without `--all`.
 """
 
@@ -17,6 +20,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 _MARKER: Final = "matrix(sample, per=None): run a sample of the test's cases, or of each kind, without --all"
+_SCENARIO: Final = "scenario(kind): run one of all tests and modules with the same kind, without --all"
 _SEEDS: Final = 1_000_000
 _EXAMPLES: Final = 25
 _ALL_EXAMPLES: Final = 100
@@ -35,6 +39,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.hookimpl(tryfirst=True)  # before Hypothesis's plugin, which reads the seed
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", _MARKER)
+    config.addinivalue_line("markers", _SCENARIO)
     config.stash[_SAMPLING] = sampling = Sampling(config)
     config.pluginmanager.register(sampling)
 
@@ -70,6 +75,8 @@ class Sampling:
         self.whole = bool(config.getoption("whole"))
         self.named = [argument.partition("[")[0] for argument in config.args if "::" in argument]
         """Tests that the command line names: all of their cases run."""
+
+        self._named_files = [one.partition("[")[0] for one in config.args if ".py" in one]
 
         self.skipped: dict[str, int] = {}
         """Matrix -> how many of its cases were not drawn."""
@@ -109,16 +116,31 @@ class Sampling:
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
         matrices: dict[str, list[pytest.Function]] = defaultdict(list)
+        scenarios: dict[str, dict[str, list[pytest.Item]]] = defaultdict(lambda: defaultdict(list))
         for item in items:
             if isinstance(item, pytest.Function) and item.get_closest_marker("matrix"):
                 matrices[item.nodeid.partition("[")[0]].append(item)
+            for node, mark in item.iter_markers_with_node("scenario"):
+                scenarios[mark.args[0]][node.nodeid.partition("[")[0]].append(item)
         left: set[pytest.Item] = set()
+        for kind, tests in scenarios.items():
+            drawn = self.draw(kind, tests, 1, None)
+            left.update(
+                test
+                for name, tests_of_one in tests.items()
+                if name not in drawn and not self._is_named(name)
+                for test in tests_of_one
+            )
         for name, cases in matrices.items():
             if not any(name.endswith(one) or one.endswith(name) for one in self.named):
                 left.update(set(cases) - set(self._drawn(name, cases)))
         if left:
             config.hook.pytest_deselected(items=[item for item in items if item in left])
             items[:] = [item for item in items if item not in left]
+
+    def _is_named(self, name: str) -> bool:
+        """Tell whether the command line names a test or a module, or one names the other's file."""
+        return any(name.startswith(one) or one.startswith(name) for one in self._named_files)
 
     def _drawn(self, name: str, items: Sequence[pytest.Function]) -> list[pytest.Function]:
         marker = items[0].get_closest_marker("matrix")

@@ -77,6 +77,7 @@ def test_a_vaults_versioning_cannot_be_switched_off_at_all(fast_twin: FastTwin) 
         )
 
 
+@pytest.mark.scenario("a platform after up")
 def test_drift_is_found_by_name_and_put_right_by_up(fast_twin: FastTwin) -> None:
     change_behind_pulumis_back(fast_twin)
 

@@ -122,6 +122,7 @@ def test_logs_are_shown_by_service(fast_twin: FastTwin) -> None:
     assert fast_twin.bulwark("logs", "--follow", "--json").code == 1
 
 
+@pytest.mark.scenario("a platform after up")
 def test_down_stops_everything_and_up_brings_back_the_same_data(fast_twin: FastTwin) -> None:
     resources = count_summarized(fast_twin)
     before = count_users(fast_twin, after="CREATE TABLE IF NOT EXISTS public.mine AS SELECT 1 AS one")

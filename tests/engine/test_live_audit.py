@@ -263,6 +263,7 @@ def reviewed(folder: Path, thing: str, expired: str) -> Generator[None]:
         file.write_text(before)
 
 
+@pytest.mark.scenario("a platform after up")
 def test_an_audit_of_the_vendors_finds_what_the_state_does_not_show(
     fast_twin: FastTwin, tmp_path: Path
 ) -> None:

@@ -19,7 +19,7 @@ from sampling import Draw
 from postgres_server.cluster import Cluster
 from recovery.drill.receiving_server import mark_of
 
-pytestmark = pytest.mark.shares("many-stores")
+pytestmark = [pytest.mark.shares("many-stores"), pytest.mark.scenario("a platform of its own")]
 
 BACKUP = 'backup: {{ schedule: "{}", longest_run_minutes: 30, lateness_minutes: 120 }}'
 MORE = f"""\

@@ -3,9 +3,9 @@
 import subprocess
 
 import pytest
-from deployment import Deployment
+from fast_twin import FastTwin
 
-pytestmark = pytest.mark.shares("deployed")
+pytestmark = pytest.mark.shares("fast_twin")
 
 SAME = ("outputs", "audit", "backups")
 """Commands whose result does not change from one second to the next."""
@@ -13,10 +13,8 @@ SAME = ("outputs", "audit", "backups")
 
 @pytest.mark.matrix(sample=2)
 @pytest.mark.parametrize("name", [*SAME, "drills", "status", "logs", "preview"])
-def test_a_command_in_a_new_process_does_what_it_does_in_a_forked_one(
-    deployed: Deployment, name: str
-) -> None:
-    installation = deployed.installation
+def test_a_command_in_a_new_process_does_what_it_does_in_a_forked_one(fast_twin: FastTwin, name: str) -> None:
+    installation = fast_twin.installation
     options = [] if name == "logs" else ["--json"]
     new = subprocess.run(
         installation.command(name, *options),

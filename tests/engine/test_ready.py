@@ -41,6 +41,7 @@ def test_it_finds_the_fault_and_shows_what_it_measured(fast_twin: FastTwin, tmp_
     assert "answers-have-an-id" in page.read_text()
 
 
+@pytest.mark.scenario("readiness")
 def test_a_whole_report_is_kept_and_shows_what_moved(fast_twin: FastTwin, tmp_path: Path) -> None:
     home, file = fast_twin.installation.home, tmp_path / "evidence.json"
     first = fast_twin.bulwark("ready", "--json")
@@ -87,6 +88,7 @@ def test_a_part_of_the_checks_is_no_evidence(fast_twin: FastTwin, tmp_path: Path
     assert part.json["trend"] is None
 
 
+@pytest.mark.scenario("readiness")
 def test_the_heartbeat_of_a_job_lapses_only_for_who_asks(fast_twin: FastTwin) -> None:
     address, ended = fast_twin.output("heartbeat_urls")["drill"], threading.Event()
 

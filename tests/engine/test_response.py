@@ -80,6 +80,7 @@ def call_neon(fast_twin: FastTwin, method: str, path: str, **body: Any) -> Any:
     return answer.json()
 
 
+@pytest.mark.scenario("a followed runbook")
 def test_the_runbook_of_a_bad_write_is_followed_to_its_end(fast_twin: FastTwin, urls: dict[str, str]) -> None:
     owner, application = urls["owner"], urls["application"]
     with words_table(owner):
@@ -187,6 +188,7 @@ def test_a_roles_password_is_changed_once_and_its_sessions_end(
         assert "refresh --accept" in again.out
 
 
+@pytest.mark.scenario("a followed runbook")
 def test_the_applications_password_is_changed_and_passed_on_to_its_host(
     fast_twin: FastTwin, urls: dict[str, str]
 ) -> None:
@@ -238,6 +240,7 @@ def test_a_leaked_dsn_is_marked_for_the_next_up(fast_twin: FastTwin) -> None:
     assert unknown.err.splitlines()[0] == "bulwark: The stack has no service with error tracking nothing."
 
 
+@pytest.mark.scenario("a followed runbook")
 def test_the_runbook_of_a_leaked_api_key_is_followed_and_its_token_is_in_the_file_alone(
     fast_twin: FastTwin, tmp_path: Path
 ) -> None:

@@ -41,7 +41,7 @@ from twin.host.home import TwinHome
 
 __all__ = ["elsewhere", "second_server"]
 
-pytestmark = pytest.mark.shares("elsewhere")
+pytestmark = [pytest.mark.shares("elsewhere"), pytest.mark.scenario("copies elsewhere")]
 
 
 @pytest.fixture

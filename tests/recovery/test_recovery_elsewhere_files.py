@@ -35,7 +35,7 @@ from recovery.vault.vault import VaultClient
 
 __all__ = ["elsewhere", "second_server", "store"]
 
-pytestmark = pytest.mark.shares("elsewhere")
+pytestmark = [pytest.mark.shares("elsewhere"), pytest.mark.scenario("copies elsewhere")]
 
 NAMES = ["planted/a.pdf", "planted/b", "planted/c//odd", "planted/" + "l" * 1000]
 

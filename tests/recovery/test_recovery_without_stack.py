@@ -164,6 +164,7 @@ def test_a_newcomer_backs_up_verifies_and_restores_with_one_file(  # noqa: PLR09
     assert {path.name for path in command.folder.iterdir()} == {"recovery.yaml", "restored"}
 
 
+@pytest.mark.scenario("recovery without a stack")
 def test_stores_of_one_vault_do_not_cross_and_the_damage_of_one_is_told_of_that_one(  # noqa: PLR0917 - fixtures
     command: RecoveryCommand,
     source: str,
@@ -273,6 +274,7 @@ def test_a_backup_comes_back_into_a_new_server(
     assert removed.code == 0, removed.text
 
 
+@pytest.mark.scenario("recovery without a stack")
 def test_a_vault_without_versions_and_lock_is_refused_or_used_with_a_warning_on_every_run(
     command: RecoveryCommand, source: str, plain_vault: ProxiedVault
 ) -> None:
@@ -408,6 +410,7 @@ TESTS: dict[str, Any] = {
 }
 
 
+@pytest.mark.scenario("recovery without a stack")
 def test_a_loss_and_a_loss_of_files_are_drilled_with_a_recovery_file(
     command: RecoveryCommand,
     source: str,
@@ -458,6 +461,7 @@ def test_a_loss_and_a_loss_of_files_are_drilled_with_a_recovery_file(
     assert set(listed.json["passed"]) == {"database", "files"}, listed.text
 
 
+@pytest.mark.scenario("recovery without a stack")
 def test_a_drill_without_tests_of_its_own_says_what_it_does_not_test(
     command: RecoveryCommand, source: str, role: str, locked_vault: ProxiedVault
 ) -> None:
@@ -504,6 +508,7 @@ def operator_key(folder: Path) -> str:
     return key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
 
 
+@pytest.mark.scenario("recovery without a stack")
 def test_only_what_an_operators_key_attested_counts(
     command: RecoveryCommand, source: str, role: str, locked_vault: ProxiedVault
 ) -> None:

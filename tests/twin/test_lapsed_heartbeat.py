@@ -225,6 +225,7 @@ FAULTS: dict[str, tuple[Callable[[Stack], None], str]] = {
 """What is wrong -> how it is made, and what the only problem says."""
 
 
+@pytest.mark.matrix(sample=2)
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_heartbeat_that_would_not_page_turns_red(
     stack: Stack, fault: str, monkeypatch: pytest.MonkeyPatch

@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,29 @@ def test_loop(draw):
     print("\\nlooped", *draw("a loop", range(20), 2))
 
 def test_short():
+    pass
+"""
+SCENARIOS = """
+import pytest
+
+@pytest.mark.scenario("travels")
+def test_{name}():
+    pass
+
+@pytest.mark.scenario("meals")
+@pytest.mark.parametrize("course", "ab")
+def test_{name}_eats(course):
+    pass
+"""
+SCENARIO_MODULE = """
+import pytest
+
+pytestmark = pytest.mark.scenario("travels")
+
+def test_goes():
+    pass
+
+def test_comes_back():
     pass
 """
 
@@ -96,3 +120,43 @@ def test_a_choice_by_keyword_draws_what_the_whole_run_does(run: Run) -> None:
     whole, _ = run("--seed", "7")
     chosen, _ = run("--seed", "7", "-k", "plain")
     assert chosen[:-1] == [case for case in whole if case.startswith("test_plain")]
+
+
+@pytest.fixture
+def list_scenarios(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Callable[..., set[str]]:
+    """Give a function that runs pytest and returns the ids of what has run."""
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([TESTS, *filter(None, [os.environ.get("PYTHONPATH")])]))
+    pytester.makepyfile(
+        test_sea=SCENARIOS.format(name="ship"),
+        test_land=SCENARIOS.format(name="train"),
+        test_air=SCENARIO_MODULE,
+    )
+
+    def run(*arguments: str) -> set[str]:
+        ended = pytester.runpytest_subprocess("-p", "sampling", "-p", "no:cacheprovider", "-rA", *arguments)
+        return set(re.findall(r"^PASSED (\S+)", ended.stdout.str(), re.MULTILINE))
+
+    return run
+
+
+MEALS = [
+    {f"{file}_eats[{course}]" for course in "ab"}
+    for file in ("test_sea.py::test_ship", "test_land.py::test_train")
+]
+TRAVELS = [
+    {"test_sea.py::test_ship"},
+    {"test_land.py::test_train"},
+    {"test_air.py::test_goes", "test_air.py::test_comes_back"},
+]
+
+
+def test_one_scenario_of_each_kind_is_drawn_whole(list_scenarios: Callable[..., set[str]]) -> None:
+    drawn = [list_scenarios("--seed", str(seed)) for seed in range(6)]
+    assert all(run in [travel | meal for travel in TRAVELS for meal in MEALS] for run in drawn)
+    assert len({frozenset(run) for run in drawn}) > 1
+    assert list_scenarios("--seed", "3", "-n", "2") == drawn[3]
+
+
+def test_all_scenarios_run_with_all_and_those_that_are_named(list_scenarios: Callable[..., set[str]]) -> None:
+    assert list_scenarios("--all") == set().union(*TRAVELS, *MEALS)
+    assert list_scenarios("test_air.py", "test_sea.py::test_ship") == TRAVELS[0] | TRAVELS[2]
