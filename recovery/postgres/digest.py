@@ -56,23 +56,23 @@ _CHAINED_COLUMNS = 50
 
 # The "C" collation compares bytes; other collations may treat different texts as equal. A session's time
 # zone is UTC (recovery.postgres.snapshot).
-HASHED_TYPES: Final[dict[str, LiteralString]] = {
-    "bool": "hashint4extended(coalesce({value}, false)::int4, {seed})",
-    "int2": "hashint2extended(coalesce({value}, '0'), {seed})",
-    "int4": "hashint4extended(coalesce({value}, '0'), {seed})",
+HASHED_TYPES: Final[dict[str, tuple[LiteralString, LiteralString]]] = {
+    "bool": ("hashint4extended({value}::int4, {seed})", "false"),
+    "int2": ("hashint2extended({value}, {seed})", "'0'"),
+    "int4": ("hashint4extended({value}, {seed})", "'0'"),
     # hashint8extended would lose half of the bits.
-    "int8": "hashint4extended(0, coalesce({value}, '0') # {seed})",
-    "bpchar": "hashbpcharextended(coalesce({value}, '') COLLATE \"C\", {seed})",
-    "text": "hashtextextended(coalesce({value}, '') COLLATE \"C\", {seed})",
-    "varchar": "hashtextextended(coalesce({value}, '') COLLATE \"C\", {seed})",
-    "timestamp": "timestamp_hash_extended(coalesce({value}, 'epoch'), {seed})",
-    "timestamptz": "timestamp_hash_extended(coalesce({value}, 'epoch')::timestamp, {seed})",
-    "uuid": "uuid_hash_extended(coalesce({value}, '00000000-0000-0000-0000-000000000000'), {seed})",
+    "int8": ("hashint4extended(0, {value} # {seed})", "'0'"),
+    "bpchar": ('hashbpcharextended({value} COLLATE "C", {seed})', "''"),
+    "text": ('hashtextextended({value} COLLATE "C", {seed})', "''"),
+    "varchar": ('hashtextextended({value} COLLATE "C", {seed})', "''"),
+    "timestamp": ("timestamp_hash_extended({value}, {seed})", "'epoch'"),
+    "timestamptz": ("timestamp_hash_extended({value}::timestamp, {seed})", "'epoch'"),
+    "uuid": ("uuid_hash_extended({value}, {seed})", "'00000000-0000-0000-0000-000000000000'"),
 }
-"""Built-in type -> hash of a value or null."""
+"""Built-in type -> hash of a value, and what is hashed in place of a null."""
 
-_SEED = sql.SQL("({seed} # ({value} IS NULL)::int4::int8)")
-_TEXT = "hashtextextended(coalesce(textin({output}({value})), '') COLLATE \"C\", {seed})"
+_TEXT_VALUE = "textin({output}({value}))"
+_NULL_SEED = sql.SQL("({seed} # ({value} IS NULL)::int4::int8)")
 _OTHERS = 'hashtextextended(textin(record_out(ROW({values}))) COLLATE "C", {seed})'
 
 _KNOWN_HASHES: Final[tuple[LiteralString, tuple[int, ...]]] = (
@@ -245,17 +245,31 @@ def _hash_row(columns: Sequence[tuple[str, str]]) -> sql.Composable:
     chained = [column for column in columns if column[1]][:_CHAINED_COLUMNS]
     names = {name for name, _ in chained}
     hash_: sql.Composable = sql.SQL("0::int8")
-    for name, type_name in chained:
-        value = sql.Identifier("t", name)
-        template = sql.SQL(HASHED_TYPES.get(type_name, _TEXT))
-        hash_ = template.format(
-            value=value,
-            seed=_SEED.format(seed=hash_, value=value),
-            output=sql.Identifier("pg_catalog", type_name),
+    if chained:
+        # pgbench's rows take a third less where no column is looked at for a null by itself.
+        hash_ = sql.SQL("CASE WHEN num_nulls({values}) = 0 THEN {whole} ELSE {with_nulls} END").format(
+            values=sql.SQL(", ").join(sql.Identifier("t", name) for name, _ in chained),
+            whole=_chain_hashes(chained, may_be_null=False),
+            with_nulls=_chain_hashes(chained, may_be_null=True),
         )
     others = [sql.Identifier("t", name) for name, _ in columns if name not in names]
     if others or not chained:
         hash_ = sql.SQL(_OTHERS).format(values=sql.SQL(", ").join(others), seed=hash_)
+    return hash_
+
+
+def _chain_hashes(columns: Sequence[tuple[str, str]], *, may_be_null: bool) -> sql.Composable:
+    hash_: sql.Composable = sql.SQL("0::int8")
+    for name, type_name in columns:
+        column = sql.Identifier("t", name)
+        template, null = HASHED_TYPES.get(type_name, HASHED_TYPES["text"])
+        value: sql.Composable = column
+        if type_name not in HASHED_TYPES:
+            value = sql.SQL(_TEXT_VALUE).format(output=sql.Identifier("pg_catalog", type_name), value=column)
+        if may_be_null:
+            value = sql.SQL("coalesce({value}, " + null + ")").format(value=value)
+            hash_ = _NULL_SEED.format(seed=hash_, value=column)
+        hash_ = sql.SQL(template).format(value=value, seed=hash_)
     return hash_
 
 

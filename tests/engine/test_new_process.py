@@ -3,9 +3,9 @@
 import subprocess
 
 import pytest
-from fast_twin import FastTwin
+from deployment import Deployment
 
-pytestmark = pytest.mark.shares("fast_twin")
+pytestmark = pytest.mark.shares("production")
 
 SAME = ("outputs", "audit", "backups")
 """Commands whose result does not change from one second to the next."""
@@ -13,9 +13,11 @@ SAME = ("outputs", "audit", "backups")
 
 @pytest.mark.matrix(sample=2)
 @pytest.mark.parametrize("name", [*SAME, "drills", "status", "logs", "preview"])
-def test_a_command_in_a_new_process_does_what_it_does_in_a_forked_one(fast_twin: FastTwin, name: str) -> None:
-    installation = fast_twin.installation
-    options = [] if name == "logs" else ["--json"]
+def test_a_command_in_a_new_process_does_what_it_does_in_a_forked_one(
+    production: Deployment, name: str
+) -> None:
+    installation = production.installation
+    options = ["--stack", "prod", *([] if name == "logs" else ["--twin", "--json"])]
     new = subprocess.run(
         installation.command(name, *options),
         env=installation.environment,

@@ -120,7 +120,7 @@ def await_no_rclone(bucket: str) -> None:
         time.sleep(0.05)
 
 
-@pytest.mark.matrix(sample=2)
+@pytest.mark.matrix(sample=1)
 @pytest.mark.parametrize("requests", range(1, 101, 2))
 def test_a_backup_of_files_that_is_killed_reports_nothing_false_and_the_next_leaves_nothing(
     store: FileStore, folders: Path, requests: int

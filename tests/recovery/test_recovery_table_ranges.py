@@ -205,8 +205,8 @@ def test_a_session_that_ends_half_way_fails_the_reading(
         consume(chunks, 5 * MEGABYTE)
         execute(
             url,
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-            "WHERE query LIKE 'COPY (%' AND datname = current_database()",
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() "
+            r"AND query ~ '^\s*(COPY \(|SET LOCAL lc_monetary|SELECT count\(\*\), coalesce)'",
         )
         with pytest.raises(Failure, match="not whole") as raised:
             consume(chunks, 1 << 40)

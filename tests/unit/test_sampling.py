@@ -151,7 +151,7 @@ TRAVELS = [
 
 
 def test_one_scenario_of_each_kind_is_drawn_whole(list_scenarios: Callable[..., set[str]]) -> None:
-    drawn = [list_scenarios("--seed", str(seed)) for seed in range(6)]
+    drawn = [list_scenarios("--seed", str(seed)) for seed in range(4)]
     assert all(run in [travel | meal for travel in TRAVELS for meal in MEALS] for run in drawn)
     assert len({frozenset(run) for run in drawn}) > 1
     assert list_scenarios("--seed", "3", "-n", "2") == drawn[3]
