@@ -1,11 +1,11 @@
 """
 Time of a drill to the first query and to its verification, compared with the same steps by hand.
 
-`python bench/drill.py [scale] [rounds]` provisions a twin of its own, adds pgbench's tables (15 MB per unit
-of scale: 7 is 100 MB, 67 is 1 GB), and backs up. In turn it runs `./bulwark drill corruption` and `drill
-loss`, and the steps of the runbooks without this project: with curl, the AWS CLI, zstd, pg_restore and psql,
-which must be on PATH. A drill's time counts from the declared incident, the time by hand from the first
-command.
+`python bench/drill.py [scale] [rounds] [alone]` provisions a twin of its own, adds pgbench's tables (15 MB
+per unit of scale: 7 is 100 MB, 67 is 1 GB), and backs up. In turn it runs `./bulwark drill corruption` and
+`drill loss`, and the steps of the runbooks without this project: with curl, the AWS CLI, zstd, pg_restore and
+psql, which must be on PATH. With `alone` it runs the drills alone. A drill's time counts from the declared
+incident, the time by hand from the first command.
 
 Recovery is verified when the platform was healthy on the recovered database and every row has been digested:
 by a drill's comparison, or by hand with the digest of a dump.
@@ -86,6 +86,8 @@ class Bench:
         ) as connection:
             row = connection.execute("SELECT pg_database_size(current_database())").fetchone()
             self.megabytes = row[0] / 1e6 if row else 0
+        for segment in self.cluster.archive.iterdir():  # nothing is recovered to a time before the backup
+            segment.unlink()
         # Neon branches without copying. The twin copies the last base backup and replays the WAL.
         self.cluster.take_base_backup()
         self.backup = json.loads(self.bulwark("backup", "database", "--json"))["database"]
@@ -238,18 +240,18 @@ class Bench:
         return ended.stdout
 
 
-def main(scale: int, rounds: int) -> None:
-    if missing := [name for name in PROGRAMS if not shutil.which(name)]:
+def main(scale: int, rounds: int, *, is_alone: bool) -> None:
+    if not is_alone and (missing := [name for name in PROGRAMS if not shutil.which(name)]):
         sys.exit(f"Not on PATH: {', '.join(missing)}. Next: install them and run this again.")
     with tempfile.TemporaryDirectory(prefix="bulwark-bench-") as folder:
         installation = make_installation(Path(folder) / "checkout")
         try:
-            run(Bench(installation, scale), rounds)
+            run(Bench(installation, scale), rounds, is_alone=is_alone)
         finally:
             remove(installation)
 
 
-def run(bench: Bench, rounds: int) -> None:
+def run(bench: Bench, rounds: int, *, is_alone: bool) -> None:
     table = Table(
         *("path", "first query", "by hand", "ratio"),
         *("verified", "by hand", "ratio", "peak memory"),
@@ -257,19 +259,27 @@ def run(bench: Bench, rounds: int) -> None:
     )
     plain = {"corruption": bench.branch_by_hand, "loss": bench.restore_by_hand}
     for scenario, by_hand in plain.items():
-        pairs = [(bench.run_drill(scenario), by_hand()) for _ in range(rounds)]
-        for ours, theirs in pairs:
-            sys.stderr.write(f"{scenario}: {ours}, {theirs}\n")
+        drills: list[DrillTimes] = []
+        manual: list[ManualTimes] = []
+        for _ in range(rounds):
+            drills.append(bench.run_drill(scenario))
+            manual += [] if is_alone else [by_hand()]
+            sys.stderr.write(f"{scenario}: {drills[-1]}, {manual[-1:]}\n")
         cells: list[str] = []
         for milestone in ("first", "verified"):
-            ours, theirs = (
-                statistics.median(getattr(pair[who], milestone) for pair in pairs) for who in range(2)
-            )
-            cells += [f"{ours:.1f} s", f"{theirs:.1f} s", f"{ours / theirs:.2f}"]
-        memory = statistics.median(ours.memory for ours, _ in pairs)
+            ours = statistics.median(getattr(one, milestone) for one in drills)
+            cells.append(f"{ours:.1f} s")
+            if is_alone:
+                cells += ["", ""]
+                continue
+            theirs = statistics.median(getattr(one, milestone) for one in manual)
+            cells += [f"{theirs:.1f} s", f"{ours / theirs:.2f}"]
+        memory = statistics.median(one.memory for one in drills)
         table.add_row(scenario, *cells, f"{memory:.0f} MB")
     Console(width=max(Console().width, 110)).print(table)
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 7, int(sys.argv[2]) if len(sys.argv) > 2 else 3)
+    numbers = [int(argument) for argument in sys.argv[1:] if argument != "alone"]
+    scale, rounds = (*numbers, *(7, 3)[len(numbers) :])
+    main(scale, rounds, is_alone="alone" in sys.argv)
