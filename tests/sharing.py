@@ -29,7 +29,7 @@ _MARKER: Final = "shares(name): run in one process with all tests that share wha
 _FILE: Final = "bulwark_shares"
 LONGEST: Final = (
     *("fast_twin", "production", "fast_twin-2", "many-stores", "deployed", "adoption", "interruption"),
-    *("without-stack", "elsewhere", "killed-source", "previews"),
+    *("without-stack", "previews", "elsewhere", "drill-platform"),
 )
 """Names of what takes more than a minute, by how long it takes."""
 

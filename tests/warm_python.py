@@ -120,7 +120,11 @@ class _Server:
         self.address = str(self._folder / "socket")
         self._process = subprocess.Popen(
             [sys.executable, "-P", Path(__file__).with_name("warm_server.py"), self.address, *modules],
-            env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
+            # gRPC's handlers of fork() crash the child (grpc/grpc#29044); it reads this when it is imported.
+            env={
+                **{name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
+                "GRPC_ENABLE_FORK_SUPPORT": "0",
+            },
             cwd="/",
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
