@@ -3,7 +3,7 @@
 import json
 from collections.abc import Generator
 from pathlib import Path
-from typing import LiteralString
+from typing import Any, LiteralString
 
 import psycopg
 import pytest
@@ -16,6 +16,8 @@ from vaults import ProxiedVault, back_up_database
 
 from core.failure import Failure
 from postgres_server.cluster import Cluster
+from recovery.postgres import load as load_module
+from recovery.postgres.archive_check import require_counts
 from recovery.postgres.load import load
 from recovery.postgres.session_settings import load_session_url
 from recovery.restore import RestoreOptions, RestoreResult, restore_database
@@ -231,6 +233,21 @@ def test_a_dump_with_other_rows_than_its_manifest_says_is_reported(
         restore_database(
             less.model_copy(update={"figures": full.figures}), locked_vault.client, target, folder=tmp_path
         )
+
+
+def test_a_table_whose_rows_an_autovacuum_has_estimated_is_counted_before_it_is_reported(
+    source: str, target: str, locked_vault: ProxiedVault, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def estimate_and_compare(connection: psycopg.Connection, *arguments: Any) -> None:
+        estimate = "'schemaname', 'public', 'relname', 't', 'reltuples', 7::real"
+        connection.execute(f"SELECT pg_catalog.pg_restore_relation_stats({estimate})".encode())
+        require_counts(connection, *arguments)
+
+    monkeypatch.setattr(load_module, "require_counts", estimate_and_compare)
+    execute(source, "CREATE TABLE t (x integer); INSERT INTO t SELECT generate_series(1, 10)")
+    restore(source, target, locked_vault.client, tmp_path)
+    assert fetch_value(target, "SELECT reltuples FROM pg_class WHERE relname = 't'") == 7
+    assert fetch_value(target, "SELECT count(*) FROM t") == 10
 
 
 @pytest.mark.parametrize("options", [{"content": "schema"}, {"tables": ("t",)}])
