@@ -98,6 +98,7 @@ class Cluster(Server):
         if self._exists():
             with atomic_folder.lock_folder(self.directory):
                 self.shut_down()
+                shutil.rmtree(self.socket_folder, ignore_errors=True)  # each start makes it
 
     def destroy(self) -> None:
         """

@@ -284,6 +284,7 @@ def test_starts_at_the_same_time_start_one_server(source: Source, new: New) -> N
     source.cluster.branch(cluster)
     cluster.stop()
     cluster.stop()
+    assert not cluster.socket_folder.exists()
 
     with ThreadPoolExecutor(4) as pool:
         for start in [pool.submit(cluster.start) for _ in range(4)]:

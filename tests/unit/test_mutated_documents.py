@@ -254,11 +254,16 @@ def says_configuration(body: bytes, read: Any) -> bool:
 
 
 def read_drills(body: bytes, _folder: Path) -> Any:
-    return drill_history.read({drill_history.VARIABLE: body.decode(errors="surrogateescape")}, NOW)
+    return drill_history.read({drill_history.VARIABLE: as_variable(body)}, NOW)
+
+
+def as_variable(body: bytes) -> str:
+    """Return the text that Python has of a variable's bytes, which need not be UTF-8."""
+    return body.decode(errors="surrogateescape")
 
 
 def says_drills(body: bytes, read: Any) -> bool:
-    said: dict[str, Any] = json.loads(body)
+    said: dict[str, Any] = json.loads(as_variable(body))
     stores: dict[str, Any] = {**said["stores"], "readiness": said.get("readiness") or {}}
     return says_the_same(
         {urn: {name: as_time(value) for name, value in store.items()} for urn, store in stores.items()},
