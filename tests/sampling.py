@@ -76,7 +76,7 @@ class Sampling:
         self.named = [argument.partition("[")[0] for argument in config.args if "::" in argument]
         """Tests that the command line names: all of their cases run."""
 
-        self._named_files = [one.partition("[")[0] for one in config.args if ".py" in one]
+        self._named_files = [argument for argument in config.args if argument.endswith(".py")]
 
         self.skipped: dict[str, int] = {}
         """Matrix -> how many of its cases were not drawn."""
@@ -128,19 +128,15 @@ class Sampling:
             left.update(
                 test
                 for name, tests_of_one in tests.items()
-                if name not in drawn and not self._is_named(name)
+                if name not in drawn and not _is_named(name, self.named + self._named_files)
                 for test in tests_of_one
             )
         for name, cases in matrices.items():
-            if not any(name.endswith(one) or one.endswith(name) for one in self.named):
+            if not _is_named(name, self.named):
                 left.update(set(cases) - set(self._drawn(name, cases)))
         if left:
             config.hook.pytest_deselected(items=[item for item in items if item in left])
             items[:] = [item for item in items if item not in left]
-
-    def _is_named(self, name: str) -> bool:
-        """Tell whether the command line names a test or a module, or one names the other's file."""
-        return any(name.startswith(one) or one.startswith(name) for one in self._named_files)
 
     def _drawn(self, name: str, items: Sequence[pytest.Function]) -> list[pytest.Function]:
         marker = items[0].get_closest_marker("matrix")
@@ -174,6 +170,16 @@ class Sampling:
             )
             terminalreporter.line(f"The same again: ./bulwark test --seed {self.seed}")
             terminalreporter.line("All of them: ./bulwark test --all")
+
+
+def _is_named(name: str, arguments: Iterable[str]) -> bool:
+    """Tell whether arguments name a test, its file, or a test of the file that is asked for."""
+    file, _, test = name.partition("::")
+    named = (argument.partition("::") for argument in arguments)
+    return any(
+        (file.endswith(other) or other.endswith(file)) and (not test or not only or test == only)
+        for other, _, only in named
+    )
 
 
 def _arguments(

@@ -10,8 +10,8 @@ from typing import Any, Final
 
 import psycopg
 from installations import Installation
-from interrupted_process import wait_until
 from inventory import REGIONS, aws_client
+from replicated_buckets import await_replication
 
 from recovery.postgres.checksums import compute_checksums
 from recovery.postgres.snapshot import take_snapshot
@@ -59,13 +59,8 @@ def _vault_versions(installation: Installation, outputs: dict[str, Any]) -> list
     """Return what is in the vault, and in its replica once every version of the vault is replicated."""
     vault, replica = outputs["vault"], outputs["vault_replica"]
     here, there = (aws_client(installation, "s3", region) for region in REGIONS)
-    written = _list_keys(here, vault, "Versions")
-
-    def is_replicated() -> bool:
-        heads = (here.head_object(Bucket=vault, Key=key, VersionId=version) for key, version in written)
-        return all(head.get("ReplicationStatus") != "PENDING" for head in heads)
-
-    wait_until(is_replicated, 60, "every version of the vault is replicated")
+    for key, version in _list_keys(here, vault, "Versions"):
+        assert await_replication(here, vault, key, version) != "PENDING", key
     return [_list_keys(here, vault, *_KINDS), _list_keys(there, replica, *_KINDS)]
 
 

@@ -71,9 +71,14 @@ class Run:
         return [*cases, f"looped {looped[1].strip()}" if looped else ""], text
 
 
-@pytest.fixture
-def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Run:
+@pytest.fixture(autouse=True)
+def _plugin(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let pytest's processes import the plugin."""
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([TESTS, *filter(None, [os.environ.get("PYTHONPATH")])]))
+
+
+@pytest.fixture
+def run(pytester: pytest.Pytester) -> Run:
     pytester.makepyfile(test_long=LONG)
     return Run(pytester)
 
@@ -123,9 +128,8 @@ def test_a_choice_by_keyword_draws_what_the_whole_run_does(run: Run) -> None:
 
 
 @pytest.fixture
-def list_scenarios(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Callable[..., set[str]]:
+def list_scenarios(pytester: pytest.Pytester) -> Callable[..., set[str]]:
     """Give a function that runs pytest and returns the ids of what has run."""
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([TESTS, *filter(None, [os.environ.get("PYTHONPATH")])]))
     pytester.makepyfile(
         test_sea=SCENARIOS.format(name="ship"),
         test_land=SCENARIOS.format(name="train"),
@@ -157,6 +161,10 @@ def test_one_scenario_of_each_kind_is_drawn_whole(list_scenarios: Callable[..., 
     assert list_scenarios("--seed", "3", "-n", "2") == drawn[3]
 
 
-def test_all_scenarios_run_with_all_and_those_that_are_named(list_scenarios: Callable[..., set[str]]) -> None:
+def test_all_scenarios_run_with_all_and_those_that_are_named(
+    pytester: pytest.Pytester, list_scenarios: Callable[..., set[str]]
+) -> None:
     assert list_scenarios("--all") == set().union(*TRAVELS, *MEALS)
     assert list_scenarios("test_air.py", "test_sea.py::test_ship") == TRAVELS[0] | TRAVELS[2]
+    assert list_scenarios("test_air.py::test_goes") == {"test_air.py::test_goes"}
+    assert list_scenarios(str(pytester.path / "test_air.py")) == TRAVELS[2]

@@ -6,6 +6,7 @@ import threading
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Final
 from urllib.parse import quote
 
@@ -45,15 +46,10 @@ class NotificationSender:
         self._queue.put(notification)
 
     def _run(self, on_confirmed: Callable[[str], object]) -> None:
-        # One client for all: each new one would read every certificate authority.
-        transport = httpx.HTTPTransport(
-            retries=_ATTEMPTS, limits=httpx.Limits(max_keepalive_connections=0), trust_env=False
-        )
-        client = httpx.Client(transport=transport, trust_env=False, timeout=_TIMEOUT_SECONDS)
         while True:
             notification = self._queue.get()
             try:
-                self._post(client, notification)
+                self._post(notification)
             except httpx.HTTPError as error:
                 _log.warning(
                     "an alarm was not delivered by %s: %s", notification.protocol, type(error).__name__
@@ -62,10 +58,18 @@ class NotificationSender:
             if notification.confirms:
                 on_confirmed(notification.confirms)
 
-    def _post(self, client: httpx.Client, notification: Notification) -> None:
+    @cached_property
+    def _client(self) -> httpx.Client:
+        """The client of all alarms: each new one would read every certificate authority, for 25 ms."""
+        transport = httpx.HTTPTransport(
+            retries=_ATTEMPTS, limits=httpx.Limits(max_keepalive_connections=0), trust_env=False
+        )
+        return httpx.Client(transport=transport, trust_env=False, timeout=_TIMEOUT_SECONDS)
+
+    def _post(self, notification: Notification) -> None:
         """Post to a receiver; the twin's inbox stands for all mailboxes."""
         address = notification.address
         if notification.protocol == "email":
             address = f"{self._inbox}/{quote(f'email:{address}', safe='')}"
         headers = {DELIVERY_HEADER: f"sns-{uuid.uuid4()}", "Content-Type": "text/plain; charset=UTF-8"}
-        client.post(address, content=notification.body, headers=headers).raise_for_status()
+        self._client.post(address, content=notification.body, headers=headers).raise_for_status()

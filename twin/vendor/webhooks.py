@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 from urllib.parse import quote
 
@@ -62,9 +62,12 @@ class WebhookSender:
         self._time_scale = time_scale
         self._vendors_url = vendors_url
         self._pool = WorkerPool("delivery", size=_WORKERS)
-        # One client for all: each new one would read every certificate authority. A receiver may close a
-        # connection that is kept, so none is.
-        self._client = httpx.Client(
+
+    @cached_property
+    def _client(self) -> httpx.Client:
+        """The client of all deliveries: each new one would read every certificate authority, for 25 ms."""
+        # A receiver may close a connection that is kept, so none is.
+        return httpx.Client(
             trust_env=False, timeout=_TIMEOUT_SECONDS, limits=httpx.Limits(max_keepalive_connections=0)
         )
 
