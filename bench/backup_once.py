@@ -1,5 +1,6 @@
 """One backup or one restore like `./bulwark`, of the database that the environment names; see backup.py."""
 
+import gc
 import os
 import sys
 import tempfile
@@ -59,6 +60,7 @@ def prove() -> None:
         sys.exit("\n".join(problems))
 
 
+gc.set_threshold(50_000)  # as cli/__main__.py does
 match sys.argv[1:]:
     case ["backup"]:
         backup()

@@ -281,6 +281,29 @@ def test_a_name_is_never_a_command(new_database: NewDatabase, cluster: Cluster, 
     assert not Path("planted").exists()
 
 
+@pytest.mark.parametrize("piece_bytes", [1, 2, 3, 5, 7, 64])
+def test_rows_are_the_same_wherever_the_output_is_cut(
+    cluster: Cluster,
+    new_database: NewDatabase,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    piece_bytes: int,
+) -> None:
+    url = new_database()
+    execute(
+        url,
+        r"CREATE TABLE short AS SELECT repeat('\\.', g % 3) AS a FROM generate_series(1, 900) g;"
+        r"CREATE TABLE empty_rows AS SELECT ''::text AS a FROM generate_series(1, 9) g;"
+        r"CREATE TABLE gone AS SELECT g FROM generate_series(1, 9000) g; DELETE FROM gone WHERE g < 8990",
+    )
+    dump_to_file(url, tmp_path / "theirs")
+    monkeypatch.setattr(table_ranges, "_PIECE_BYTES", piece_bytes)
+    with reading_of(url) as reading:
+        (tmp_path / "ours").write_bytes(b"".join(reading.read_archive()))
+        assert reading.read_checksums() == checksums_of(url)
+    assert write_script(cluster, tmp_path / "ours") == write_script(cluster, tmp_path / "theirs")
+
+
 def test_a_backup_takes_no_more_connections_than_are_spare(cluster: Cluster) -> None:
     url = database_url(cluster, "postgres")
     execute(url, "CREATE ROLE limited LOGIN PASSWORD 'planted-limited' CONNECTION LIMIT 7")
