@@ -1,11 +1,12 @@
 """
 Time of a drill to the first query and to its verification, compared with the same steps by hand.
 
-`python bench/drill.py [scale] [rounds] [alone]` provisions a twin of its own, adds pgbench's tables (15 MB
-per unit of scale: 7 is 100 MB, 67 is 1 GB), and backs up. In turn it runs `./bulwark drill corruption` and
-`drill loss`, and the steps of the runbooks without this project: with curl, the AWS CLI, zstd, pg_restore and
-psql, which must be on PATH. With `alone` it runs the drills alone. A drill's time counts from the declared
-incident, the time by hand from the first command.
+`python bench/drill.py [scale] [rounds] [path] [alone]` provisions a twin of its own, adds pgbench's tables
+(15 MB per unit of scale: 7 is 100 MB, 67 is 1 GB), and backs up. In turn it runs `./bulwark drill corruption`
+and `drill loss`, or the one that is named, and the steps of the runbooks without this project: with curl, the
+AWS CLI, zstd, pg_restore and psql, which must be on PATH. With `alone` it runs the drills alone. A drill's
+time counts from the declared incident, the time by hand from the first command. Disk space for four copies of
+the database is enough for `loss` alone.
 
 Recovery is verified when the platform was healthy on the recovered database and every row has been digested:
 by a drill's comparison, or by hand with the digest of a dump.
@@ -19,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -39,6 +41,9 @@ from installations import Installation, make_installation, remove
 
 ROLES: Final = ("platform_owner", "platform_app", "platform_backup")
 PROGRAMS: Final = ("aws", "curl", "zstd")
+CORRUPTION: Final = "corruption"
+LOSS: Final = "loss"
+PATHS: Final = (CORRUPTION, LOSS)
 PORT: Final = 8099
 PLATFORM: Final = (sys.executable, "-P", "-m", "twin.sample_app.service", "--plain-port", str(PORT))
 
@@ -63,7 +68,7 @@ class ManualTimes:
 class Bench:
     """A provisioned and filled twin with a backup."""
 
-    def __init__(self, installation: Installation, scale: int) -> None:
+    def __init__(self, installation: Installation, scale: int, paths: Sequence[str]) -> None:
         self.installation, self.home = installation, installation.home
         self.folder = installation.folder
         self.bulwark("up")
@@ -88,8 +93,9 @@ class Bench:
             self.megabytes = row[0] / 1e6 if row else 0
         for segment in self.cluster.archive.iterdir():  # nothing is recovered to a time before the backup
             segment.unlink()
-        # Neon branches without copying. The twin copies the last base backup and replays the WAL.
-        self.cluster.take_base_backup()
+        if CORRUPTION in paths:
+            # Neon branches without copying. The twin copies the last base backup and replays the WAL.
+            self.cluster.take_base_backup()
         self.backup = json.loads(self.bulwark("backup", "database", "--json"))["database"]
         headers = self.folder / "neon-headers"
         headers.touch(mode=0o600)
@@ -240,30 +246,30 @@ class Bench:
         return ended.stdout
 
 
-def main(scale: int, rounds: int, *, is_alone: bool) -> None:
+def main(scale: int, rounds: int, paths: Sequence[str], *, is_alone: bool) -> None:
     if not is_alone and (missing := [name for name in PROGRAMS if not shutil.which(name)]):
         sys.exit(f"Not on PATH: {', '.join(missing)}. Next: install them and run this again.")
     with tempfile.TemporaryDirectory(prefix="bulwark-bench-") as folder:
         installation = make_installation(Path(folder) / "checkout")
         try:
-            run(Bench(installation, scale), rounds, is_alone=is_alone)
+            run(Bench(installation, scale, paths), rounds, paths, is_alone=is_alone)
         finally:
             remove(installation)
 
 
-def run(bench: Bench, rounds: int, *, is_alone: bool) -> None:
+def run(bench: Bench, rounds: int, paths: Sequence[str], *, is_alone: bool) -> None:
     table = Table(
         *("path", "first query", "by hand", "ratio"),
         *("verified", "by hand", "ratio", "peak memory"),
         title=f"{bench.megabytes:.0f} MB, medians of {rounds}",
     )
-    plain = {"corruption": bench.branch_by_hand, "loss": bench.restore_by_hand}
-    for scenario, by_hand in plain.items():
+    plain = {CORRUPTION: bench.branch_by_hand, LOSS: bench.restore_by_hand}
+    for scenario in paths:
         drills: list[DrillTimes] = []
         manual: list[ManualTimes] = []
         for _ in range(rounds):
             drills.append(bench.run_drill(scenario))
-            manual += [] if is_alone else [by_hand()]
+            manual += [] if is_alone else [plain[scenario]()]
             sys.stderr.write(f"{scenario}: {drills[-1]}, {manual[-1:]}\n")
         cells: list[str] = []
         for milestone in ("first", "verified"):
@@ -280,6 +286,7 @@ def run(bench: Bench, rounds: int, *, is_alone: bool) -> None:
 
 
 if __name__ == "__main__":
-    numbers = [int(argument) for argument in sys.argv[1:] if argument != "alone"]
+    numbers = [int(argument) for argument in sys.argv[1:] if argument.isdigit()]
+    chosen = [path for path in PATHS if path in sys.argv] or PATHS
     scale, rounds = (*numbers, *(7, 3)[len(numbers) :])
-    main(scale, rounds, is_alone="alone" in sys.argv)
+    main(scale, rounds, chosen, is_alone="alone" in sys.argv)

@@ -17,7 +17,7 @@ from installations import Installation, make_installation, remove
 
 from toolchain.start import keep_bytecode
 
-pytest_plugins = ["sampling", "sharing"]
+pytest_plugins = ["first_collection", "sampling", "sharing"]
 
 __all__ = ["Installation", "make_installation", "remove"]
 

@@ -118,7 +118,7 @@ def test_the_worst_data_loss_of_an_audit_is_computed_from_the_settings(audited: 
     assert stores["database-project"][0].endswith("= 1 d 2 h 45 min")
 
 
-@pytest.mark.scenario("a refused review")
+@pytest.mark.scenario("a review")
 def test_a_review_warns_of_a_replaced_database_and_reports_refused_changes(
     production: Deployment, tmp_path: Path
 ) -> None:
@@ -161,7 +161,7 @@ def as_break_glass(production: Deployment, folder: Path) -> dict[str, Any]:
     }
 
 
-@pytest.mark.scenario("a reviewed change")
+@pytest.mark.scenario("a review")
 def test_the_deployer_does_what_the_planner_reviewed_and_nothing_else(
     production: Deployment, tmp_path: Path
 ) -> None:
@@ -193,7 +193,7 @@ def test_the_deployer_does_what_the_planner_reviewed_and_nothing_else(
     assert bulwark("up", *where, "--yes", **deployer).code == 0
 
 
-@pytest.mark.scenario("a reviewed change")
+@pytest.mark.scenario("a review")
 def test_a_change_of_the_administrators_stack_is_refused_to_plan_and_deployer_and_made_by_break_glass(
     production: Deployment, tmp_path: Path
 ) -> None:
@@ -246,7 +246,7 @@ def test_an_audit_of_a_stack_without_resources_says_what_to_do(production: Deplo
     assert "Next: run ./bulwark up" in ended.err
 
 
-@pytest.mark.scenario("a refused review")
+@pytest.mark.scenario("a review")
 def test_a_change_that_blinds_the_rules_that_would_refuse_it_is_refused(
     production: Deployment, tmp_path: Path
 ) -> None:

@@ -5,7 +5,6 @@ import subprocess
 from contextlib import closing
 
 import pytest
-from botocore.exceptions import ClientError
 from deployment import name_of
 from fast_twin import FastTwin
 from installations import CommandResult
@@ -67,14 +66,6 @@ def run_pulumi(fast_twin: FastTwin, folder: str, *arguments: str) -> CommandResu
         check=False,
     )
     return CommandResult(ended.returncode, ended.stdout, ended.stderr)
-
-
-def test_a_vaults_versioning_cannot_be_switched_off_at_all(fast_twin: FastTwin) -> None:
-    vault = fast_twin.resource("backups-vault-bucket")["id"]
-    with pytest.raises(ClientError, match="InvalidBucketState"):
-        aws_client(fast_twin.installation, "s3").put_bucket_versioning(
-            Bucket=vault, VersioningConfiguration={"Status": "Suspended"}
-        )
 
 
 @pytest.mark.scenario("a platform after up")

@@ -91,7 +91,7 @@ def test_monitors_are_told_of_a_success_after_the_manifest_is_stored(
     assert all("store=database" in line and "stack=local" in line for line in lines)
 
 
-@pytest.mark.scenario("an interrupted run")
+@pytest.mark.scenario("an interrupted command")
 @pytest.mark.matrix(sample=1)
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_killed_backup_leaves_no_backup_and_the_next_one_succeeds(
@@ -118,7 +118,7 @@ def test_a_killed_backup_leaves_no_backup_and_the_next_one_succeeds(
     assert locked_vault.count_unfinished_uploads() == 0
 
 
-@pytest.mark.scenario("an interrupted run")
+@pytest.mark.scenario("an interrupted command")
 @pytest.mark.matrix(sample=1)
 @pytest.mark.parametrize(
     ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["SIGINT", "SIGTERM"]
@@ -145,7 +145,7 @@ def test_a_backup_that_gets_a_signal_cleans_up_and_reports_an_error(  # noqa: PL
     wait_for_no_session(source, "ended")
 
 
-@pytest.mark.scenario("an interrupted run")
+@pytest.mark.scenario("an interrupted command")
 @pytest.mark.matrix(sample=1)
 @pytest.mark.parametrize("stage", ["fetched", "loaded"])
 def test_after_a_killed_restore_a_restore_into_a_new_target_succeeds(

@@ -130,7 +130,7 @@ def is_server(process: psutil.Process) -> bool:
     return False
 
 
-@pytest.mark.scenario("a killed command")
+@pytest.mark.scenario("an interrupted command")
 @pytest.mark.matrix(sample=1, per=lambda command, **_: command)
 @pytest.mark.parametrize("moment", range(MOMENTS))
 @pytest.mark.parametrize("command", list(_COMMANDS))
@@ -175,7 +175,7 @@ def test_a_command_that_is_killed_leaves_nothing_after_the_next_call(  # noqa: P
     assert left == []
 
 
-@pytest.mark.scenario("a killed command")
+@pytest.mark.scenario("an interrupted command")
 @pytest.mark.matrix(sample=1)
 @pytest.mark.parametrize("moment", range(MOMENTS))
 def test_a_backup_that_is_killed_is_whole_or_not_there_and_the_next_leaves_nothing(
@@ -212,7 +212,7 @@ def test_a_backup_that_is_killed_is_whole_or_not_there_and_the_next_leaves_nothi
     wait_for_no_session(commands.database, DATABASE)
 
 
-@pytest.mark.scenario("a killed command")
+@pytest.mark.scenario("an interrupted command")
 @pytest.mark.matrix(sample=1)
 @pytest.mark.parametrize("moment", range(MOMENTS))
 def test_a_drill_that_is_killed_claims_nothing_and_the_next_leaves_nothing(
