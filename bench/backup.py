@@ -98,7 +98,7 @@ class Servers:
             self.execute("DROP DATABASE IF EXISTS target WITH (FORCE)")
             self.execute("CREATE DATABASE target TEMPLATE template0")
         self.execute("CHECKPOINT")
-        for segment in self.cluster.archive.iterdir():  # nothing is restored from it
+        for segment in self.cluster.archive.glob("[!.]*"):  # nothing is restored from it
             segment.unlink()
         with tempfile.TemporaryDirectory(dir=self.folder) as temporary:
             environment = self.environment | {"TMPDIR": temporary}

@@ -91,7 +91,7 @@ class Bench:
         ) as connection:
             row = connection.execute("SELECT pg_database_size(current_database())").fetchone()
             self.megabytes = row[0] / 1e6 if row else 0
-        for segment in self.cluster.archive.iterdir():  # nothing is recovered to a time before the backup
+        for segment in self.cluster.archive.glob("[!.]*"):  # nothing is recovered to a time before the backup
             segment.unlink()
         if CORRUPTION in paths:
             # Neon branches without copying. The twin copies the last base backup and replays the WAL.
