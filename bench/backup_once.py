@@ -1,6 +1,10 @@
 """One backup or one restore like `./bulwark`, of the database that the environment names; see backup.py."""
 
+# ruff: noqa: E402 - cli/__main__.py looks for unused objects as seldom before it imports a command's modules
 import gc
+
+gc.set_threshold(50_000)
+
 import os
 import sys
 import tempfile
@@ -60,7 +64,6 @@ def prove() -> None:
         sys.exit("\n".join(problems))
 
 
-gc.set_threshold(50_000)  # as cli/__main__.py does
 match sys.argv[1:]:
     case ["backup"]:
         backup()

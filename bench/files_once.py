@@ -1,6 +1,10 @@
 """One backup of files, for bench/files.py. Arguments: URL of the source, URL of the vault."""
 
+# ruff: noqa: E402 - cli/__main__.py looks for unused objects as seldom before it imports a command's modules
 import gc
+
+gc.set_threshold(50_000)
+
 import sys
 
 from recovery.attestation import Trust
@@ -14,7 +18,6 @@ SOURCE, TARGET = sys.argv[1:]
 KEY = AccessKey("bench", "bench-secret")
 
 if __name__ == "__main__":
-    gc.set_threshold(50_000)  # as cli/__main__.py does
     vault = VaultClient(create_client("us-east-1", TARGET, access_key=KEY), "vault", access_key=KEY)
     source = FileSource(SOURCE, "us-east-1", ("documents",), KEY)
     trust = Trust("bench", accepts_unattested=True)

@@ -201,7 +201,7 @@ def test_each_store_is_backed_up_restored_and_told_by_its_name(
 def test_staging_stands_beside_it_with_stores_of_the_same_names_and_goes_without_touching_it(
     installation: Installation, legacy: dict[str, str]
 ) -> None:
-    assert installation.bulwark("backup", "legacy").code == 0
+    assert installation.bulwark("backup", "orders").code == 0
     backups = list_ids(installation)
     assert backups
     write_staging(installation)
