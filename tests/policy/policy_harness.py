@@ -65,10 +65,6 @@ class Toy:
         return f"urn:pulumi:prod::bulwark::{self.type}::{self.name}"
 
 
-_Encoded = tuple[analyzer_pb2.AnalyzeRequest, bytes]
-"""What the engine sends of a resource by itself, and its part of the message of all."""
-
-
 @dataclass(frozen=True)
 class Violation:
     """One diagnostic of the pack."""
@@ -210,35 +206,36 @@ def requests_of(
     """Return what the engine sends of each resource, and then of all of them."""
     encoded = _encode(stack)
     return (
-        [request for request, _ in encoded],
+        # New ones each time: the pack judges an unarmed monitor as armed in the message.
+        [analyzer_pb2.AnalyzeRequest.FromString(request) for request, _ in encoded],
         # One after the other they are the message of all resources.
         analyzer_pb2.AnalyzeStackRequest.FromString(b"".join(resource for _, resource in encoded)),
     )
 
 
-def _encode(stack: Sequence[Toy]) -> list[_Encoded]:
+def _encode(stack: Sequence[Toy]) -> list[tuple[bytes, bytes]]:
     """Encode the messages of each resource, or return those of an equal one: most cases change one."""
     urns = {toy.name: toy.urn for toy in stack}
     providers = _Providers(stack)
-    encoded: list[_Encoded] = []
+    encoded: list[tuple[bytes, bytes]] = []
     for toy in stack:
         provider = providers.of(toy)
         others = tuple(map(urns.get, (toy.parent, *toy.depends_on, *chain(*toy.made_from.values()))))
         # The version 2 of the format writes equal values equally.
         key = (marshal.dumps(vars(toy), 2), others, provider)
         if key not in _encoded:
-            _encoded[key] = _make_request(toy, provider), _encode_resource(toy, urns, provider)
+            _encoded[key] = _encode_request(toy, provider), _encode_resource(toy, urns, provider)
         encoded.append(_encoded[key])
     return encoded
 
 
-_encoded: Final[dict[object, _Encoded]] = {}
+_encoded: Final[dict[object, tuple[bytes, bytes]]] = {}
 
 
-def _make_request(toy: Toy, provider: bytes) -> analyzer_pb2.AnalyzeRequest:
+def _encode_request(toy: Toy, provider: bytes) -> bytes:
     return analyzer_pb2.AnalyzeRequest(
         type=toy.type, name=toy.name, urn=toy.urn, properties=_struct(toy.inputs), provider=_decode(provider)
-    )
+    ).SerializeToString()
 
 
 def _encode_resource(toy: Toy, urns: dict[str, str], provider: bytes) -> bytes:
