@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from core.failure import Failure
+from recovery.drill import smoke_tests
 from recovery.drill.smoke_tests import find_isolation, find_leftover_processes, start_application
 from recovery.drill.spec import Application
 
@@ -81,10 +82,10 @@ def test_drilled_application_has_the_callers_rights_where_it_is_told_so() -> Non
 def test_drilled_application_gets_another_port_where_one_was_taken_meanwhile(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as other, socket.create_server(("127.0.0.1", 0)) as free:
-        ports = [free.getsockname()[1], other.getsockname()[1]]
-        free.close()
-        monkeypatch.setattr("recovery.drill.smoke_tests._free_port", ports.pop)
+    draw_port = smoke_tests._free_port  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - so that the first is taken
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        ports = [other.getsockname()[1]]
+        monkeypatch.setattr(smoke_tests, "_free_port", lambda: ports.pop() if ports else draw_port())
         with start_application(application("none", unsandboxed=True), "postgresql://x", scope=_SCOPE) as url:
             assert httpx.get(url, trust_env=False).status_code == 200
     assert not ports
