@@ -23,7 +23,7 @@ from typing import Final
 
 import psutil
 import psycopg
-from measurement import Figures, Pipeline, disk_bytes, measure, run_in_turn, show
+from measurement import Figures, Pipeline, disk_bytes, empty_archive, measure, run_in_turn, show
 from psycopg import sql
 from rich.console import Console
 from rich.table import Table
@@ -98,8 +98,7 @@ class Servers:
             self.execute("DROP DATABASE IF EXISTS target WITH (FORCE)")
             self.execute("CREATE DATABASE target TEMPLATE template0")
         self.execute("CHECKPOINT")
-        for segment in self.cluster.archive.glob("[!.]*"):  # nothing is restored from it
-            segment.unlink()
+        empty_archive(self.cluster)  # nothing is restored from it
         with tempfile.TemporaryDirectory(dir=self.folder) as temporary:
             environment = self.environment | {"TMPDIR": temporary}
             first, *rest = (measure(pipeline, environment, Path(temporary)) for pipeline in pipelines)

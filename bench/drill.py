@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import psycopg
-from measurement import measure
+from measurement import empty_archive, measure
 from rich.console import Console
 from rich.table import Table
 
@@ -91,8 +91,7 @@ class Bench:
         ) as connection:
             row = connection.execute("SELECT pg_database_size(current_database())").fetchone()
             self.megabytes = row[0] / 1e6 if row else 0
-        for segment in self.cluster.archive.glob("[!.]*"):  # nothing is recovered to a time before the backup
-            segment.unlink()
+        empty_archive(self.cluster)  # nothing is recovered to a time before the backup
         if CORRUPTION in paths:
             # Neon branches without copying. The twin copies the last base backup and replays the WAL.
             self.cluster.take_base_backup()
@@ -286,7 +285,7 @@ def run(bench: Bench, rounds: int, paths: Sequence[str], *, is_alone: bool) -> N
 
 
 if __name__ == "__main__":
-    numbers = [int(argument) for argument in sys.argv[1:] if argument.isdigit()]
+    numbers = [int(argument) for argument in sys.argv[1:] if argument not in {*PATHS, "alone"}]
     chosen = [path for path in PATHS if path in sys.argv] or PATHS
     scale, rounds = (*numbers, *(7, 3)[len(numbers) :])
     main(scale, rounds, chosen, is_alone="alone" in sys.argv)

@@ -15,6 +15,8 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
+from postgres_server.cluster import Cluster
+
 _SAMPLE_SECONDS: Final = 0.05
 
 Pipeline = Sequence[Sequence[str | Path]]
@@ -105,6 +107,12 @@ def resident_bytes(pid: int) -> int:
     except psutil.Error:
         pass  # a process ended meanwhile
     return total
+
+
+def empty_archive(cluster: Cluster) -> None:
+    """Remove a server's archived log but for the segment that is being written, which has another name."""
+    for segment in cluster.archive.glob("[!.]*"):
+        segment.unlink()
 
 
 def disk_bytes(folder: Path) -> int:
