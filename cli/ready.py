@@ -15,6 +15,7 @@ from cyclopts import Parameter, validators
 
 from cli.options import JsonOption, StackOption, TwinOption
 from cli.output import write_files
+from components.secrets import TOKEN_VARIABLES
 from core.console import PrintableConsole
 from core.failure import Failure
 from core.vault_layout import new_id
@@ -267,7 +268,6 @@ def _list_heartbeats(target: StackTarget, urls: "Mapping[str, str]") -> "list[De
 
 @contextmanager
 def _open_api(target: StackTarget, vendor: Literal["railway", "vercel", "sentry"]) -> "Generator[WritingApi]":
-    from components.secrets import TOKEN_VARIABLES  # noqa: PLC0415 - it imports pulumi's SDK
     from engine import session  # noqa: PLC0415 - the engine's SDK takes half a second
     from live.vendor_apis import open_writing_api  # noqa: PLC0415 - httpx takes a fifth of a second
 

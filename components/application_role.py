@@ -11,18 +11,13 @@ from urllib.parse import quote, urlsplit
 import pulumi
 from pulumi import dynamic
 
+from core.database_url import REACH_VARIABLE
+
 if TYPE_CHECKING:
     import psycopg
 
 _CONNECT_SECONDS: Final = 60
 """A compute at Neon that was suspended starts within some seconds."""
-
-REACH_VARIABLE: Final = "BULWARK_REACH_DATABASE"
-"""
-Environment variable of a function, as `module:name`, which makes the address that is connected to.
-
-A server on this machine that stands for the vendor's may have another one than production's, and no TLS.
-"""
 
 _FIND: Final[LiteralString] = """
     SELECT bool_or(m.rolsuper OR m.rolcreaterole OR m.rolcreatedb OR m.rolreplication OR m.rolbypassrls)

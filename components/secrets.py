@@ -1,15 +1,18 @@
 """The stack's secrets, from its encrypted configuration or the environment, and the vendors' tokens."""
 
+from __future__ import annotations
+
 import os
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Final
-
-import pulumi
+from typing import TYPE_CHECKING, Final
 
 from components.settings import PROJECT, Problem, Settings, SettingsError
 from components.settings.hosts import list_secrets
+
+if TYPE_CHECKING:
+    import pulumi
 
 TOKEN_VARIABLES: Final[Mapping[str, str]] = {
     "neon": "NEON_API_KEY",
@@ -100,6 +103,8 @@ def collect_webhooks(
 
 
 def _read(name: str, config: pulumi.Config) -> pulumi.Output[str]:
+    import pulumi  # noqa: PLC0415 - it takes a fifth of a second, and the commands only look at the names
+
     value = config.get_secret(name)
     return pulumi.Output.secret(os.environ[variable(name)]) if value is None else value
 

@@ -149,7 +149,8 @@ def _find_free_port(taken: set[str | int]) -> int:
         Failure: none is left.
     """
     candidates = [port for port in _PORTS if port not in taken]
-    for port in secrets.SystemRandom().sample(candidates, len(candidates)):
+    while candidates:
+        port = candidates.pop(secrets.randbelow(len(candidates)))
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) != 0:
                 return port

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 from urllib.parse import urlsplit
 
+from components import secrets
 from components.github_oidc import OIDC_ISSUER
 from components.guard import (
     REPLICA_DRILLER,
@@ -392,8 +393,6 @@ class VendorTarget(StackTarget):
 
         The program checks again, but a run of the engine that fails for it says the same in many more words.
         """
-        from components import secrets  # noqa: PLC0415 - pulumi's SDK takes half a second
-
         config = stack_file.read(self.name).get("config", {})
         given = {
             key.removeprefix(f"{PROJECT}:")

@@ -18,11 +18,11 @@ from urllib.parse import urlsplit
 import psutil
 import yaml
 
-from components.application_role import REACH_VARIABLE
 from components.secrets import TOKEN_VARIABLES, name_files_key, name_url, variable
 from components.settings import PROJECT, FileStore, NeonSettings, Settings
 from components.settings.hosts import list_secrets
 from components.settings.uptime import STATUS_PAGES_VARIABLE
+from core.database_url import REACH_VARIABLE
 from core.failure import Failure
 from core.state_folder import HOME_VARIABLE, default_root
 from engine import stack_file

@@ -4,11 +4,15 @@ import gc
 import os
 import shutil
 import signal
+import ssl
 import sys
 import tempfile
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
+from typing import Any
 
+import httpx._transports.default
 import leftover_processes
 import psutil
 import pytest
@@ -26,10 +30,30 @@ os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
 
 _MEMORY = Path("/dev/shm")  # noqa: S108 - what is in there is made by tempfile
 _NEEDED_BYTES = 8 << 30
-_OBJECTS_UNTIL_COLLECTION = 5_000
+_OBJECTS_UNTIL_COLLECTION = 50_000
 """Of the youngest generation; Python's own number is 700."""
 
 _FOLDER = pytest.StashKey[Path]()
+
+
+@cache
+def _default_context() -> ssl.SSLContext:
+    return httpx.create_ssl_context()
+
+
+def _find_context(*, verify: Any = True, cert: Any = None, trust_env: bool = True) -> ssl.SSLContext:
+    """
+    Return the TLS context of a client, where it is httpx's own always the same one.
+
+    Each client, and each call of `httpx.get`, would read all authorities, also for an address without TLS:
+    25 ms of a processor (encode/httpx#3473).
+    """
+    if verify is True and cert is None:
+        return _default_context()
+    return httpx.create_ssl_context(verify, cert, trust_env)
+
+
+httpx._transports.default.create_ssl_context = _find_context  # noqa: SLF001 # pyright: ignore[reportPrivateImportUsage] - no public way
 
 
 def use_memory(config: pytest.Config) -> None:
@@ -59,6 +83,7 @@ _LEFT = pytest.StashKey[list[str]]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    gc.disable()  # until the tests are collected: all that is made for them stays
     if not hasattr(config, "workerinput"):
         # A shell without job control starts programs in the background so that they ignore interrupts; each
         # program that a test starts would ignore them too.
@@ -79,6 +104,7 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(_OBJECTS_UNTIL_COLLECTION)
+    gc.enable()
 
 
 @pytest.hookimpl(trylast=True)  # after the workers have ended

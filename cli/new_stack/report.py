@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import Any, Final
 
 from cli.new_stack.inventory import Inventory
+from components.secrets import TOKEN_VARIABLES, required_secrets
 from components.settings import PROJECT, Problem, Settings
 from core.failure import Failure
 from core.text import printable
@@ -66,8 +67,6 @@ def _option_of(problem: Problem) -> str:
 
 def describe_stack(stack: str, settings: Settings, seen: Inventory) -> dict[str, Any]:
     """Return what the new stack needs and what it will take over."""
-    from components.secrets import TOKEN_VARIABLES, required_secrets  # noqa: PLC0415 - pulumi's SDK
-
     return {
         "stack": stack,
         "file": stack_file.path_of(stack).name,

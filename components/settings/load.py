@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from functools import cache
 from typing import Any, cast, get_args, get_origin
 
 from pydantic import Field, TypeAdapter, ValidationError
@@ -153,9 +154,15 @@ def _without_none(annotation: Any) -> Any:
     return kinds[0] if len(kinds) < len(get_args(annotation)) else annotation
 
 
+@cache
+def _adapter_of(kind: Any) -> TypeAdapter[Any]:
+    """Return the validator of a block's type; building one takes longer than a stack's whole validation."""
+    return TypeAdapter[Any](kind)
+
+
 def _parse(name: str, kind: Any, content: Any) -> tuple[Any, list[Problem]]:
     """Return a block, None if it is wrong, and its problems; of a map the entries that are right."""
-    block = TypeAdapter[Any](kind)
+    block = _adapter_of(kind)
     if get_origin(kind) is dict and isinstance(content, dict):
         entries: dict[str, Any] = {}
         problems: list[Problem] = []

@@ -1,7 +1,6 @@
 """A deployed local stack that tests may break and must repair; on its twin a minute takes a second."""
 
 import threading
-from collections import Counter
 from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from twin.vendor.store import VendorStore
 
 SPEED = 60
 _SAMPLE_SECONDS = 0.05
-_LOOKS = 40
+_LOOKS = 10
 """At each process: all processes of the machine, at each sample, would take a quarter of a processor."""
 
 
@@ -91,16 +90,16 @@ def deploy_fast_twin(folder: Path) -> Iterator[FastTwin]:
 def _sample_command_lines() -> Generator[set[str]]:
     """Collect the command lines of all processes that start while the context lasts."""
     seen: set[str] = set()
-    before = set(psutil.pids())
-    looks: Counter[int] = Counter()
+    looked_at = dict.fromkeys(psutil.pids(), _LOOKS)
     stopping = threading.Event()
 
     def sample() -> None:
         while not stopping.wait(_SAMPLE_SECONDS):
-            for process in {*psutil.pids()} - before:
-                looks[process] += 1
+            for process in psutil.pids():
                 # It has the command line of the process that forked it until it has executed its program.
-                if looks[process] <= _LOOKS:
+                looks = looked_at.get(process, 0)
+                if looks < _LOOKS:
+                    looked_at[process] = looks + 1
                     with suppress(psutil.Error):
                         seen.add(" ".join(psutil.Process(process).cmdline()))
 

@@ -47,10 +47,12 @@ class Service:
                 stderr=log,
             )
         deadline = time.monotonic() + START_SECONDS
-        while not self._is_answering():
-            assert self.process.poll() is None, self.log.read_text()
-            assert time.monotonic() < deadline, self.log.read_text()
-            time.sleep(0.02)
+        # One client for all questions: each would read all authorities of the system.
+        with httpx.Client(base_url=self.url, timeout=5) as client:
+            while not _is_answering(client):
+                assert self.process.poll() is None, self.log.read_text()
+                assert time.monotonic() < deadline, self.log.read_text()
+                time.sleep(0.02)
 
     def kill(self) -> None:
         self.process.kill()
@@ -77,11 +79,12 @@ class Service:
             aws_secret_access_key=administrator_key(self.home, account).secret,
         )
 
-    def _is_answering(self) -> bool:
-        try:
-            return httpx.get(f"{self.url}/moto-api/", timeout=5).status_code < 500
-        except httpx.HTTPError:
-            return False
+
+def _is_answering(client: httpx.Client) -> bool:
+    try:
+        return client.get("/moto-api/").status_code < 500
+    except httpx.HTTPError:
+        return False
 
 
 @contextmanager

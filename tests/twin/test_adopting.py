@@ -113,6 +113,7 @@ class Account:
     def __post_init__(self) -> None:
         self.neon, self.robot, self.sentry = Neon(self.home), UptimeRobot(self.home), Sentry(self.home)
         self.pagerduty, self.vercel = PagerDutyAccount(self.home), Vercel(self.home)
+        self._s3, self._iam = self.aws.client("s3", "eu-west-1"), self.aws.client("iam")
 
     def search(
         self,
@@ -205,12 +206,10 @@ class Account:
         self.clear_variables()
         for model in (self.neon, self.robot, self.sentry, self.pagerduty):
             faults.cancel(model.store, model.vendor)
-        s3 = self.aws.client("s3", "eu-west-1")
-        for result in s3.list_buckets()["Buckets"]:
-            s3.delete_bucket(Bucket=result["Name"])
-        iam = self.aws.client("iam")
-        for issuer in iam.list_open_id_connect_providers()["OpenIDConnectProviderList"]:
-            iam.delete_open_id_connect_provider(OpenIDConnectProviderArn=issuer["Arn"])
+        for result in self._s3.list_buckets()["Buckets"]:
+            self._s3.delete_bucket(Bucket=result["Name"])
+        for issuer in self._iam.list_open_id_connect_providers()["OpenIDConnectProviderList"]:
+            self._iam.delete_open_id_connect_provider(OpenIDConnectProviderArn=issuer["Arn"])
 
 
 @pytest.fixture(scope="module")

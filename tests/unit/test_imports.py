@@ -58,3 +58,14 @@ def test_no_command_imports_a_library_that_it_does_not_use() -> None:
         [sys.executable, "-c", _PROGRAM_TEXT, left_out], capture_output=True, text=True, check=True, cwd="/"
     )
     assert json.loads(ended.stdout) == {command: [] for command in LEFT_OUT}
+
+
+def test_a_stack_on_the_twin_is_found_without_the_engines_sdk() -> None:
+    program = """
+import sys
+from engine.targets import find_twin_target
+find_twin_target("local")
+print(*{"pulumi", "grpc", "moto", "uvicorn"} & sys.modules.keys())
+"""
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert ended.stdout.split() == []
