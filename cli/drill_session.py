@@ -7,21 +7,19 @@ import platform
 import shutil
 import subprocess
 import tempfile
-import time
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from importlib import metadata
 from pathlib import Path
 from typing import Final
 
-import psutil
-
 from core import vault_layout
 from core.failure import Failure
 from core.lock_file import open_lock_file
+from core.processes import terminate
 from engine.stack_file import CHECKOUT
 from engine.targets import state_folder
 from recovery.context import RecoveryContext
@@ -115,7 +113,7 @@ class DrillSession(ABC):
     def _remove_leftovers(self, *, everything: bool) -> Iterator[str]:
         for process in smoke_tests.find_leftover_processes(self.environment.scope):
             yield f"process {process.pid}"
-            _end(process)
+            terminate(process, _END_SECONDS)
         yield from self._remove_elsewhere(everything=everything)
         if files := list_files(self.environment.folder):
             yield f"{len(files)} files"
@@ -175,17 +173,6 @@ def temporary_files_in(folder: Path) -> Generator[None]:
 def list_files(folder: Path) -> list[Path]:
     """Return the files in a drill's folder: dumps, and what was restored from them."""
     return [path for path in folder.rglob("*") if not path.is_dir()]
-
-
-def _end(process: psutil.Process) -> None:
-    with suppress(psutil.NoSuchProcess):
-        process.terminate()
-        deadline = time.monotonic() + _END_SECONDS
-        while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
-            if time.monotonic() > deadline:
-                process.kill()
-                return
-            time.sleep(0.05)
 
 
 def drill_identity(session: DrillSession, started: datetime) -> DrillIdentity:

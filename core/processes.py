@@ -96,11 +96,25 @@ def terminate(process: psutil.Process, timeout_seconds: float = 10.0) -> None:
     with suppress(psutil.NoSuchProcess):
         process.terminate()
         process.resume()  # a suspended process cannot end
-        try:
-            process.wait(timeout_seconds)
-        except psutil.TimeoutExpired:
+        if not _await_end(process, timeout_seconds):
             process.kill()
-            process.wait(timeout_seconds)
+            _await_end(process, timeout_seconds)
+
+
+def _await_end(process: psutil.Process, timeout_seconds: float) -> bool:
+    """
+    Wait until a process has ended, and return whether it has.
+
+    psutil would wait for its parent as well, which looks after it late, and in a container without an init
+    never.
+    """
+    deadline = time.monotonic() + timeout_seconds
+    while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(_POLL_SECONDS)
+    _reap(process)
+    return True
 
 
 def find_port_conflict(port: int) -> str | None:

@@ -165,6 +165,29 @@ def test_a_service_that_answers_an_error_is_unhealthy_but_started(home: TwinHome
     assert (found.state, found.detail) == ("unhealthy", "answers HTTP 503")
 
 
+@pytest.mark.parametrize("signals", ["takes", "ignores"])
+def test_a_process_whose_parent_does_not_look_after_it_ends_at_once(signals: str) -> None:
+    ignore = "signal.signal(signal.SIGTERM, signal.SIG_IGN); " if signals == "ignores" else ""
+    child = f"import signal; {ignore}print('ready', flush=True); input()"
+    program = f"""
+import subprocess, sys
+child = subprocess.Popen([sys.executable, "-c", {child!r}], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+child.stdout.readline()
+print(child.pid, flush=True)
+input()
+"""
+    with subprocess.Popen(
+        [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as parent:
+        assert parent.stdout
+        process = psutil.Process(int(parent.stdout.readline()))
+        begun = time.monotonic()
+        terminate(process, timeout_seconds=60 if signals == "takes" else 0.5)
+        assert time.monotonic() - begun < 30
+        assert process.status() == psutil.STATUS_ZOMBIE
+        parent.kill()
+
+
 def test_a_process_that_only_reuses_a_services_pid_is_left_alone(
     home: TwinHome, service: TwinService
 ) -> None:
