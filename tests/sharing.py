@@ -28,7 +28,7 @@ from xdist.scheduler import LoadScopeScheduling
 _MARKER: Final = "shares(name): run in one process with all tests that share what this names"
 _FILE: Final = "bulwark_shares"
 LONGEST: Final = (
-    *("fast_twin", "production", "fast_twin-2", "many-stores", "deployed", "adoption", "interruption"),
+    *("fast_twin", "production", "many-stores", "fast_twin-2", "deployed", "adoption", "interruption"),
     *("without-stack", "previews", "elsewhere", "drill-platform"),
 )
 """Names of what takes more than a minute, by how long it takes."""

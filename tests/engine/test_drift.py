@@ -13,7 +13,7 @@ from inventory import aws_client
 from twin.sentry.model import Sentry
 from twin.uptimerobot.model import UptimeRobot
 
-pytestmark = pytest.mark.shares("fast_twin-2")
+pytestmark = pytest.mark.shares("fast_twin")
 
 DRIFTED = {
     "uptime-frontend-page",

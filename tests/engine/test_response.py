@@ -23,7 +23,7 @@ from twin.host.deployed_service import DeployedService
 from twin.neon.model import Neon
 from twin.neon.sql import ensure_role
 
-pytestmark = pytest.mark.shares("fast_twin-2")
+pytestmark = pytest.mark.shares("fast_twin")
 
 RUNBOOK_INSTANT = "2030-01-15T04:20:59"
 TRIED_ELSEWHERE = ("backup", "drill", "drills", "status", "verify")
