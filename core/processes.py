@@ -13,6 +13,8 @@ from typing import Self
 
 import psutil
 
+from core.failure import Failure
+
 _ROTATE_ABOVE_BYTES = 4 * 1024 * 1024
 CLOCK_TOLERANCE_SECONDS = 2.0
 """psutil derives a start time from the wall clock, which may be set; the arguments are compared as well."""
@@ -92,13 +94,23 @@ def find_launched(argv: tuple[str, ...], variable: str, value: str) -> LaunchedP
 
 
 def terminate(process: psutil.Process, timeout_seconds: float = 10.0) -> None:
-    """Send SIGTERM, and after `timeout_seconds` SIGKILL; wait until the process has ended."""
+    """
+    Send SIGTERM, and after `timeout_seconds` SIGKILL; wait until the process has ended.
+
+    Raises:
+        Failure: it does not end, such as one that waits for a disk which does not answer.
+    """
     with suppress(psutil.NoSuchProcess):
         process.terminate()
         process.resume()  # a suspended process cannot end
+        if _await_end(process, timeout_seconds):
+            return
+        process.kill()
         if not _await_end(process, timeout_seconds):
-            process.kill()
-            _await_end(process, timeout_seconds)
+            raise Failure(
+                f"Process {process.pid} does not end, though it was killed.",
+                f"see what it waits for (`ps -o stat,wchan {process.pid}`), then run this again.",
+            )
 
 
 def _await_end(process: psutil.Process, timeout_seconds: float) -> bool:

@@ -19,6 +19,7 @@ import pytest
 from clusters import reachable_home
 from vendor_process import Twin, eventually, fresh_home, serving_target
 
+from core.failure import Failure
 from core.processes import LaunchedProcess, spawn, terminate
 from core.state_folder import HOME_VARIABLE
 from twin.host.home import TwinHome
@@ -186,6 +187,22 @@ input()
         assert time.monotonic() - begun < 30
         assert process.status() == psutil.STATUS_ZOMBIE
         parent.kill()
+
+
+def test_a_process_that_does_not_end_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    child = (
+        "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('ready', flush=True); input()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", child], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout
+        process.stdout.readline()
+        # As while the kernel lets it wait for a disk.
+        monkeypatch.setattr(psutil.Process, "kill", lambda _: None)
+        with pytest.raises(Failure, match=f"Process {process.pid} does not end, though it was killed"):
+            terminate(psutil.Process(process.pid), timeout_seconds=0.2)
+        process.kill()
 
 
 def test_a_process_that_only_reuses_a_services_pid_is_left_alone(
