@@ -74,4 +74,9 @@ def down(*, stack: StackOption = "local", as_json: JsonOption = False) -> int:
             services.stop(target.home, target.services(), on_progress=show)
     if as_json:
         sys.stdout.write(json.dumps({"stopped": stopped}, indent=2) + "\n")
+    elif stopped:
+        sys.stdout.write(f"Stopped: {', '.join(stopped)}. Their data stays.\n")
+        sys.stdout.write("  Next: ./bulwark up starts them again.\n")
+    else:
+        sys.stdout.write("Nothing was running.\n")
     return 0

@@ -163,5 +163,8 @@ def destroy(installation: Installation) -> None:
     assert gone.code == 0, gone.text[-4_000:]
     assert not count_existing(installation)
     assert not [path for path in installation.home.postgres.iterdir() if path.is_dir()]
-    assert installation.bulwark("down").code == 0
+    down = installation.bulwark("down")
+    assert down.code == 0
+    assert down.out.startswith("Stopped: ")
+    assert down.out.endswith(" Their data stays.\n  Next: ./bulwark up starts them again.\n")
     assert find_processes(installation) == []

@@ -135,6 +135,7 @@ def test_down_stops_everything_and_up_brings_back_the_same_data(fast_twin: FastT
     assert down.code == 0
     assert {"aws", "platform", "vendors"} < set(down.json["stopped"])
     assert find_processes(fast_twin.installation) == []
+    assert fast_twin.bulwark("down").out == "Nothing was running.\n"
     stopped = fast_twin.bulwark("status", "--json")
     assert stopped.code == 1
     assert stopped.json["findings"][0]["what"].startswith("6 services are stopped: ")
