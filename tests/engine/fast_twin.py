@@ -5,6 +5,7 @@ from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from twin.vendor.store import VendorStore
 
 SPEED = 60
 _SAMPLE_SECONDS = 0.05
-_LOOKS = 10
+_LOOKS = 40
 """At each process: all processes of the machine, at each sample, would take a quarter of a processor."""
 
 
@@ -91,6 +92,7 @@ def _sample_command_lines() -> Generator[set[str]]:
     """Collect the command lines of all processes that start while the context lasts."""
     seen: set[str] = set()
     looked_at = dict.fromkeys(psutil.pids(), _LOOKS)
+    find = cache(psutil.Process)
     stopping = threading.Event()
 
     def sample() -> None:
@@ -101,7 +103,7 @@ def _sample_command_lines() -> Generator[set[str]]:
                 if looks < _LOOKS:
                     looked_at[process] = looks + 1
                     with suppress(psutil.Error):
-                        seen.add(" ".join(psutil.Process(process).cmdline()))
+                        seen.add(" ".join(find(process).cmdline()))
 
     sampler = threading.Thread(target=sample)
     sampler.start()

@@ -50,7 +50,7 @@ class ProbeResult:
 def send_http(request: ProbeRequest, authority: Path) -> ProbeResult:
     """Send one HTTP request. A missing or incomplete response is a problem; the caller judges the status."""
     try:
-        verify = tls_context(authority) if request.verify_certificate else _unverified_context()
+        verify = tls_context(authority) if request.verify_certificate else False
         with httpx.Client(transport=_transport(request, verify), trust_env=False) as client:
             return _exchange(client, request)
     except httpx.TimeoutException:
@@ -115,15 +115,7 @@ def check_assertions(body: str, assertions: Mapping[str, Any]) -> str:
     return "; ".join(failures)
 
 
-def _unverified_context() -> ssl.SSLContext:
-    # Not the default context, which would read all authorities of the system to trust none.
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    return context
-
-
-def _transport(request: ProbeRequest, verify: ssl.SSLContext) -> httpx.HTTPTransport:
+def _transport(request: ProbeRequest, verify: ssl.SSLContext | bool) -> httpx.HTTPTransport:
     any_address = {"ipv4Only": "0.0.0.0", "ipv6Only": "::"}  # noqa: S104 - to connect from, not to listen on
     return httpx.HTTPTransport(verify=verify, local_address=any_address.get(request.address_family))
 
