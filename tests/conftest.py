@@ -27,6 +27,8 @@ __all__ = ["Installation", "make_installation", "remove"]
 
 # Tests start PostgreSQL's programs; gRPC's handlers of fork() crash the child (grpc/grpc#29044).
 os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
+# A tenth of an engine's CPU is Go's garbage collections, and hundreds of engines run.
+os.environ.setdefault("GOGC", "400")
 
 _MEMORY = Path("/dev/shm")  # noqa: S108 - what is in there is made by tempfile
 _NEEDED_BYTES = 8 << 30

@@ -2,7 +2,9 @@
 Which tests run in one process, one after the other: those marked `shares(NAME)` with the same name.
 
 They share a deployed stack, a running twin or provider plugins: a fixture that each process makes once. Every
-other test runs wherever there is room.
+other test runs wherever there is room: a process goes on with its own file, whose fixtures it has made, then
+takes a file that no other process has, and at the end helps where most is left. So tests that wait run beside
+tests that compute, which they would not if all processes ran one file.
 
 What takes longest begins first: if it began last, one processor would work and the others wait. What
 is shared ends with the last test of its name: a twin whose time is fast would probe to the end of the run.
@@ -14,7 +16,7 @@ a file.
 
 import json
 import os
-from collections import Counter
+from collections import Counter, defaultdict, deque
 from collections.abc import Generator, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -35,11 +37,12 @@ LONGEST: Final = (
 
 
 class SharingScheduler(LoadScopeScheduling):
-    """Gives all tests that share something to one worker."""
+    """Gives all tests that share something to one worker, and each worker a file of its own while there are."""
 
     def __init__(self, config: pytest.Config, log: Producer, file: Path) -> None:
         super().__init__(config, log)
         self._file = file
+        self._file_of_node: dict[Any, str] = {}
 
     @cached_property
     def _names(self) -> Mapping[str, str]:
@@ -48,6 +51,31 @@ class SharingScheduler(LoadScopeScheduling):
 
     def _split_scope(self, nodeid: str) -> str:
         return self._names.get(nodeid, nodeid)
+
+    @cached_property
+    def _waiting(self) -> dict[str, deque[str]]:
+        """The units of each file that no worker has got; no file is without one."""
+        waiting = defaultdict[str, deque[str]](deque)
+        for unit, tests in self.workqueue.items():
+            waiting[next(iter(tests)).partition("::")[0]].append(unit)
+        return dict(waiting)
+
+    def _assign_work_unit(self, node: Any) -> None:
+        if self._waiting:  # else the queue has what a worker that crashed has left
+            self.workqueue.move_to_end(self._take_unit(node), last=False)
+        super()._assign_work_unit(node)
+
+    def _take_unit(self, node: Any) -> str:
+        file = self._file_of_node.get(node)
+        if file not in self._waiting:
+            taken = set(self._file_of_node.values())
+            free = (file for file in self._waiting if file not in taken)
+            file = next(free, None) or max(self._waiting, key=lambda file: len(self._waiting[file]))
+            self._file_of_node[node] = file
+        unit = self._waiting[file].popleft()
+        if not self._waiting[file]:
+            del self._waiting[file]
+        return unit
 
 
 class _Controller:

@@ -41,6 +41,24 @@ def test_it(number):
     print("ran", "free", os.environ["PYTEST_XDIST_WORKER"])
 """
 
+OWN_FILE = """
+import os, time, pytest
+from pathlib import Path
+HERE = Path(__file__).parent
+
+def wait_for(name):
+    end = time.monotonic() + 30
+    while not (HERE / name).exists():
+        assert time.monotonic() < end, name
+        time.sleep(0.01)
+
+@pytest.mark.parametrize("number", range(12))
+def test_it(number):
+    print("ran", "{name}", os.environ["PYTEST_XDIST_WORKER"])
+    {wait}
+    (HERE / f"{name}{{number}}").touch()
+"""
+
 
 def test_one_worker_runs_all_that_share_a_name_whatever_their_files(
     pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
@@ -62,6 +80,24 @@ def test_one_worker_runs_all_that_share_a_name_whatever_their_files(
     assert len(set(workers["one"])) == 1
     assert len(set(workers["other"])) == 1
     assert set(workers["free"]) == {"gw0", "gw1"}
+
+
+def test_a_worker_has_a_file_of_its_own_until_there_is_no_more_and_helps_then(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([TESTS, *filter(None, [os.environ.get("PYTHONPATH")])]))
+    pytester.makepyfile(
+        test_a=OWN_FILE.format(name="own", wait=""),
+        # Its first test ends when the other file and the last test of this one have run.
+        test_b=OWN_FILE.format(name="other", wait="number or wait_for('own11') or wait_for('other11')"),
+    )
+    ended = pytester.runpytest_subprocess("-p", "sharing", "-p", "no:cacheprovider", "-rA", "-n", "2")
+    text = ended.stdout.str()
+    assert ended.ret == 0, text
+    ran = re.findall(r"^ran (\w+) (\w+)$", text, re.MULTILINE)
+    workers = {name: {worker for ran_name, worker in ran if ran_name == name} for name in ("own", "other")}
+    assert len(workers["own"]) == 1
+    assert workers["other"] == {"gw0", "gw1"}
 
 
 def test_what_takes_longest_begins_first(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
