@@ -37,7 +37,7 @@ LONGEST: Final = (
 
 
 class SharingScheduler(LoadScopeScheduling):
-    """Gives all tests that share something to one worker, and each worker a file of its own while there are."""
+    """Gives all tests that share something to one worker, and each one a file of its own while there are."""
 
     def __init__(self, config: pytest.Config, log: Producer, file: Path) -> None:
         super().__init__(config, log)
