@@ -43,7 +43,8 @@ def private_folder(parent: Path | None = None) -> Generator[Path]:
         try:
             yield folder
         finally:
-            shutil.rmtree(folder)
+            # A thread whose listing was given up may still make files, which fails by the old name.
+            shutil.rmtree(folder.rename(folder.with_name(f"{folder.name}-ended")))
 
 
 def require_space(folder: Path, archive_bytes: int) -> None:

@@ -2,8 +2,10 @@
 
 import resource
 import subprocess
+import tempfile
+import threading
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,7 @@ from servers import PASSWORD, NewDatabase, database_url
 from core.failure import Failure
 from postgres_server.cluster import Cluster
 from recovery.postgres.connection import is_same_database
-from recovery.postgres.disk_space import require_space, write_archive
+from recovery.postgres.disk_space import private_folder, require_space, write_archive
 from twin.host.home import TwinHome
 
 
@@ -70,6 +72,29 @@ def test_a_download_that_breaks_leaves_no_file(filled_database: str, tmp_path: P
 
     with pytest.raises(Failure, match="broke off"):
         write_archive(broken(), tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_failure_is_told_though_a_thread_still_makes_files_in_the_folder(tmp_path: Path) -> None:
+    begun, ended = threading.Event(), threading.Event()
+
+    def make_folders(folder: Path) -> None:
+        with suppress(FileNotFoundError):  # the folder is gone
+            while not ended.is_set():
+                tempfile.mkdtemp(dir=folder)
+                begun.set()
+
+    def fail_meanwhile() -> None:
+        with private_folder(tmp_path) as folder:
+            threading.Thread(target=make_folders, args=(folder,)).start()
+            assert begun.wait(30)
+            raise Failure("the bucket is gone", "again")
+
+    try:
+        with pytest.raises(Failure, match="the bucket is gone"):
+            fail_meanwhile()
+    finally:
+        ended.set()
     assert list(tmp_path.iterdir()) == []
 
 
