@@ -148,8 +148,20 @@ def _find_installed(folders: Iterable[Path]) -> list[ClientPrograms]:
 
 def _programs_in(folder: Path) -> ClientPrograms | None:
     dump, restore = folder.absolute() / "pg_dump", folder.absolute() / "pg_restore"
-    version = _read_version(dump) if dump.exists() else ""
-    return ClientPrograms(dump, restore, version) if version and version == _read_version(restore) else None
+    try:
+        files = tuple((file.st_ino, file.st_size, file.st_mtime_ns) for file in (dump.stat(), restore.stat()))
+    except OSError:  # there is none, or nobody may enter the folder
+        return None
+    if (dump, files) not in _known:
+        version = _read_version(dump)
+        if not version or version != _read_version(restore):
+            return None
+        _known[dump, files] = ClientPrograms(dump, restore, version)
+    return _known[dump, files]
+
+
+_known: dict[tuple[Path, tuple[tuple[int, int, int], ...]], ClientPrograms] = {}
+"""By the path of pg_dump and what changes with a program: a command may look for them at each database."""
 
 
 def _read_version(program: Path) -> str:

@@ -1,5 +1,6 @@
 """Finding PostgreSQL's client programs: the right version and TLS; no secret in environments and messages."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,19 @@ def test_the_client_of_the_oldest_sufficient_major_and_its_latest_minor_is_chose
     assert find_client_programs(PLAIN, major=16).version == "17.10"
     assert find_client_programs(PLAIN, major=15).version == "15.9"
     assert find_client_programs(PLAIN, major=19).version == "19"
+
+
+def test_programs_that_were_replaced_have_their_new_version(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "bin"
+    put_on_path(monkeypatch, folder)
+    for version in ("17.1", "17.2"):
+        install_clients(folder, version)
+        assert find_client_programs(PLAIN, major=17).version == version
+        shutil.rmtree(folder)
+    with pytest.raises(Failure, match="no pg_dump and pg_restore"):
+        find_client_programs(PLAIN, major=17)
 
 
 def test_a_client_that_is_too_old_is_named_with_both_versions(
