@@ -167,8 +167,7 @@ class Cluster(Server):
             shutil.copytree(base, folder / "data", ignore=_ignore_wal)
             # Base backups and archived segments never change, so the two clusters share the files.
             shutil.copytree(base, folder / "base" / base.name, copy_function=os.link)
-            unfinished = shutil.ignore_patterns(".*")
-            shutil.copytree(self.archive, folder / "archive", copy_function=os.link, ignore=unfinished)
+            shutil.copytree(self.archive, folder / "archive", copy_function=os.link)
             with (folder / "data" / "postgresql.auto.conf").open("a") as configuration:
                 configuration.write(
                     format_settings(

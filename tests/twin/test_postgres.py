@@ -184,6 +184,27 @@ def test_an_archived_segment_is_never_overwritten(source: Source, new: New) -> N
     wait_until(lambda: segment.exists() and segment.stat().st_size == 2**20)
 
 
+def test_an_archived_segment_never_changes(source: Source, new: New) -> None:
+    cluster = new("unchanged")
+    source.cluster.branch(cluster)
+
+    def write_segments() -> None:
+        for _ in range(5):
+            fetch_value(cluster, "SELECT pg_current_xact_id() IS NOT NULL AND pg_switch_wal() IS NOT NULL")
+        with cluster.connect() as connection:
+            connection.execute("CHECKPOINT")  # lets go of the segments, which a server may use again
+
+    def read_archive() -> dict[str, bytes]:
+        return {file.name: file.read_bytes() for file in cluster.archive.iterdir()}
+
+    write_segments()
+    archived = read_archive()
+    for _ in range(3):
+        write_segments()
+    wait_until(lambda: len(read_archive()) >= len(archived) + 12)
+    assert read_archive() | archived == read_archive()
+
+
 # Kills
 
 
