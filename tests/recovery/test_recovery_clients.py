@@ -68,6 +68,19 @@ def test_programs_that_were_replaced_have_their_new_version(
         find_client_programs(PLAIN, major=17)
 
 
+def test_debians_script_is_asked_only_where_its_folder_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = install_clients(tmp_path / "bin", "17.1")
+    (folder / "pg_dump").rename(tmp_path / "pg_wrapper")
+    (folder / "pg_dump").symlink_to(tmp_path / "pg_wrapper")
+    put_on_path(monkeypatch, folder)
+    with pytest.raises(Failure, match="no pg_dump and pg_restore"):
+        find_client_programs(PLAIN, major=17)
+    monkeypatch.setenv(BIN_VARIABLE, str(folder))
+    assert find_client_programs(PLAIN, major=17).version == "17.1"
+
+
 def test_a_client_that_is_too_old_is_named_with_both_versions(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
