@@ -1,9 +1,9 @@
 """One backup or one restore like `./bulwark`, of the database that the environment names; see backup.py."""
 
-# ruff: noqa: E402 - cli/__main__.py looks for unused objects as seldom before it imports a command's modules
-import gc
+# ruff: noqa: E402 - called before the modules of a command are imported, as by cli/__main__.py
+from core.garbage_collection import collect_seldom
 
-gc.set_threshold(50_000)
+collect_seldom()
 
 import os
 import sys

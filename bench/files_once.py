@@ -1,9 +1,9 @@
 """One backup of files, for bench/files.py. Arguments: URL of the source, URL of the vault."""
 
-# ruff: noqa: E402 - cli/__main__.py looks for unused objects as seldom before it imports a command's modules
-import gc
+# ruff: noqa: E402 - called before the modules of a command are imported, as by cli/__main__.py
+from core.garbage_collection import collect_seldom
 
-gc.set_threshold(50_000)
+collect_seldom()
 
 import sys
 

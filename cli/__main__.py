@@ -1,7 +1,5 @@
 """The command line, as `python -m cli` in a checkout and as `bulwark` from a wheel."""
 
-import atexit
-import gc
 import json
 import os
 import sys
@@ -11,17 +9,12 @@ from cyclopts import CycloptsError, UnusedCliTokensError
 
 from cli.app import app
 from core.failure import Failure
+from core.garbage_collection import collect_seldom
 from toolchain.causes import explain_machine
 from toolchain.step import end_on_sigterm
 
 INTERRUPTED: Final = 130
 """Exit code after Ctrl-C, as in a shell."""
-
-_ALLOCATIONS: Final = 50_000
-"""
-Objects that a command makes before those are looked for that no one uses any more. Python's own 700 costs a
-third of the time in which AWS's descriptions are read, and little of what is made here is ever of no use.
-"""
 
 _USAGE: Final = 2
 """Exit code of a call that can't be understood; cyclopts has the same."""
@@ -29,9 +22,7 @@ _USAGE: Final = 2
 
 def main() -> None:
     """Run the command that the process's arguments name, and exit with its code."""
-    gc.set_threshold(_ALLOCATIONS)
-    # A process that ends looks three times through all that its libraries have made: 0.6 s after a preview.
-    atexit.register(gc.freeze)
+    collect_seldom()
     end_on_sigterm()
     if not (sys.stdout.isatty() or sys.stderr.isatty()):
         # Without a terminal rich takes 80 columns, which are too few for the tables.
