@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from core.archives import unpack
 from core.text import printable
 
 PACK: Final = Path(__file__).parent / "base_pack"
@@ -147,7 +148,7 @@ def extract_pack(checkout: Path, commit: str, folder: Path) -> None:
     waivers, own = folder / _WAIVERS, checkout / _WAIVERS
     try:
         with tarfile.open(fileobj=io.BytesIO(archive)) as files:
-            files.extractall(folder, filter="data")
+            unpack(files, folder)
         waivers.unlink(missing_ok=True)
         if own.exists():
             waivers.write_bytes(own.read_bytes())

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Final, Literal
 from urllib.response import addinfourl
 
+from core.archives import unpack
 from core.failure import Failure
 from core.text import printable
 from toolchain.causes import explain
@@ -159,7 +160,7 @@ def install(release: Release, sha256: str, target: Path) -> None:
             program.chmod(0o755)  # zipfile drops the modes
     else:
         with tarfile.open(download) as archive:
-            archive.extractall(folder, filter="data")
+            unpack(archive, folder)
     download.unlink()
     if release.layout == "pulumi":
         (folder / "pulumi").rename(folder / "bin")
