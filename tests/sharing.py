@@ -3,9 +3,9 @@ Which tests run in one process, one after the other: those marked `shares(NAME)`
 
 They share a deployed stack, a running twin or provider plugins: a fixture that each process makes once. Every
 other test runs wherever there is room: a process goes on with its own file, whose fixtures it has made, then
-takes a file that no other process has, and at the end helps where most is left. Half of the processes take
-the files from the last one on. So tests that wait run beside tests that compute, which they would not if all
-processes ran one file, or the files of one folder.
+takes a file that no other process has. Half of the processes take them from the last one on. The file with
+most tests is left for the end, when all help where most is left. So tests that wait run beside tests that
+compute, which they would not if all processes ran one file, or the files of one folder.
 
 What takes longest begins first: if it began last, one processor would work and the others wait. What
 is shared ends with the last test of its name: a twin whose time is fast would probe to the end of the run.
@@ -76,10 +76,11 @@ class SharingScheduler(LoadScopeScheduling):
         return unit
 
     def _choose_file(self, node: Any) -> str:
-        taken = set(self._file_of_node.values())
+        longest = max(self._waiting, key=lambda file: len(self._waiting[file]))
+        taken = {*self._file_of_node.values(), longest}
         free = [file for file in self._waiting if file not in taken]
         if not free:
-            return max(self._waiting, key=lambda file: len(self._waiting[file]))
+            return longest
         begins_at_end = self.nodes.index(node) % 2 and self._waiting[free[0]][0] not in LONGEST
         return free[-1 if begins_at_end else 0]
 
