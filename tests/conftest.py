@@ -19,6 +19,7 @@ import pytest
 import warm_python
 from installations import Installation, make_installation, remove
 
+from core.garbage_collection import collect_seldom
 from toolchain.start import keep_bytecode
 
 pytest_plugins = ["first_collection", "sampling", "sharing"]
@@ -32,9 +33,6 @@ os.environ.setdefault("GOGC", "400")
 
 _MEMORY = Path("/dev/shm")  # noqa: S108 - what is in there is made by tempfile
 _NEEDED_BYTES = 8 << 30
-_OBJECTS_UNTIL_COLLECTION = 50_000
-"""Of the youngest generation; Python's own number is 700."""
-
 _FOLDER = pytest.StashKey[Path]()
 
 
@@ -105,7 +103,7 @@ def pytest_collection_finish() -> None:
     """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(_OBJECTS_UNTIL_COLLECTION)
+    collect_seldom()
     gc.enable()
 
 
