@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import ClassVar, Final, NamedTuple
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 from xml.sax.saxutils import escape
 
@@ -114,7 +114,7 @@ class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     wbufsize = -1  # headers and body go out together
     disable_nagle_algorithm = True
-    buckets: dict[str, Bucket]
+    buckets: ClassVar[dict[str, Bucket]]
 
     def do_GET(self) -> None:
         bucket, key, query = self._target()

@@ -66,7 +66,7 @@ def adopt(
     result = _search(target)
     # Now, for the engine writes into the file of a stack that it makes.
     before = settings_file.read(path)
-    changes = {
+    changes: dict[tuple[str, ...], Any] = {
         ("config", f"{PROJECT}:{_BLOCK}", finding.setting, finding.resource): finding.id
         for finding in result.findings
         if finding.status == "found"

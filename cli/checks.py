@@ -3,11 +3,9 @@
 import os
 import subprocess
 import sys
-from collections.abc import Generator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
 from pathlib import Path
-from tempfile import TemporaryFile
-from typing import Annotated, BinaryIO
+from typing import Annotated
 
 from cyclopts import Parameter
 
@@ -16,14 +14,10 @@ from toolchain.engine import ensure_cli
 
 _CHECKOUT = Path(__file__).resolve().parent.parent
 _TOOLS = Path(sys.executable).parent
-_FIRST = {
+_CHECKS = {
     "format": ("ruff", "format", "--check", "."),
     "lint": ("ruff", "check", "."),
-}
-"""What takes a second."""
-
-_BESIDE = {
-    "types": ("basedpyright",),
+    "types": ("pyrefly", "check"),
     "workflows": ("zizmor", "--offline", "--no-progress", "--persona", "auditor", ".github"),
     "workflow syntax": (
         "check-jsonschema",
@@ -32,7 +26,7 @@ _BESIDE = {
         *map(str, sorted(_CHECKOUT.glob(".github/workflows/*.yml"))),
     ),
 }
-"""What runs beside the tests, which leave one of two processors idle now and then."""
+"""What takes seconds; the tests follow."""
 
 # Most of them wait for an engine, a server or a vendor's pace, and leave the processor to others.
 _TESTS = ("pytest", "-n", str(2 * (os.cpu_count() or 1)))
@@ -45,8 +39,6 @@ def test(
 ) -> int:
     """
     Run all checks: format, lint, types, workflows, tests; a failed one does not hide the next.
-
-    Types and workflows are checked while the tests run, and what they found follows the tests.
 
     Args:
         pytest_arguments: Passed to pytest; options go after `--`, as in `./bulwark test -- -k settings -x`.
@@ -64,18 +56,7 @@ def test(
     # Minutes on a new machine, which no single test should have to wait for.
     ensure_cli()
     tests = (*_TESTS, *_sampling(seed, whole=whole), *pytest_arguments)
-    failed = [name for name, command in _FIRST.items() if _run(name, command)]
-    with ExitStack() as stack:
-        beside = {name: stack.enter_context(_start(command)) for name, command in _BESIDE.items()}
-        if _run("tests", tests):
-            failed.append("tests")
-        for name, (process, output) in beside.items():
-            code = process.wait()
-            _announce(name, _BESIDE[name])
-            output.seek(0)
-            sys.stdout.write(output.read().decode(errors="replace"))
-            if code:
-                failed.append(name)
+    failed = [name for name, command in {**_CHECKS, "tests": tests}.items() if _run(name, command)]
     sys.stdout.flush()
     if failed:
         sys.stderr.write(f"\nFailed: {', '.join(failed)}\n")
@@ -86,38 +67,15 @@ def test(
 
 def _run(name: str, command: Sequence[str]) -> int:
     """Run a tool to its end, also when interrupted: the tests end the services that they have started."""
-    _announce(name, command)
-    with subprocess.Popen(_find_tool(command), cwd=_CHECKOUT) as process:
+    sys.stdout.write(f"\n== {name}: {' '.join(command)}\n")
+    sys.stdout.flush()
+    tool, *arguments = command
+    with subprocess.Popen([_TOOLS / tool, *arguments], cwd=_CHECKOUT) as process:
         try:
             return process.wait()
         except KeyboardInterrupt:
             process.wait()  # a terminal interrupts it as well
             raise
-
-
-@contextmanager
-def _start(command: Sequence[str]) -> Generator[tuple[subprocess.Popen[bytes], BinaryIO]]:
-    """Start a tool whose output goes to a file, and end it if it is still running when the context ends."""
-    with (
-        TemporaryFile() as output,
-        subprocess.Popen(
-            _find_tool(command), cwd=_CHECKOUT, stdout=output, stderr=subprocess.STDOUT
-        ) as process,
-    ):
-        try:
-            yield process, output
-        finally:
-            process.terminate()
-
-
-def _announce(name: str, command: Sequence[str]) -> None:
-    sys.stdout.write(f"\n== {name}: {' '.join(command)}\n")
-    sys.stdout.flush()
-
-
-def _find_tool(command: Sequence[str]) -> list[str]:
-    tool, *arguments = command
-    return [str(_TOOLS / tool), *arguments]
 
 
 def _sampling(seed: int | None, *, whole: bool) -> tuple[str, ...]:

@@ -199,14 +199,15 @@ def _drill_spec(tests: DrillTests, objectives: DrillObjectives, *, unsandboxed: 
             for one in tests.assertions
         ),
         write=tests.write or "",
-        application=application
-        and Application(
+        application=Application(
             command=application.command,
             health=application.health,
             database_variable=application.database_variable,
             ready_within_seconds=application.ready_within_seconds,
             is_unsandboxed=unsandboxed,
-        ),
+        )
+        if application
+        else None,
         files="",
     )
 

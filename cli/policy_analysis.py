@@ -49,7 +49,7 @@ def _command(engine: auto.Stack, arguments: list[str], on_output: Callable[[str]
     workspace = engine.workspace
     return workspace.pulumi_command.run(
         [*arguments, "--color", "never"],
-        str(workspace.work_dir),
+        workspace.work_dir,
         dict(workspace.env_vars),
         on_output,
     )

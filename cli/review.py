@@ -149,7 +149,7 @@ def _review_opened(
                     on_event=log.on_event,
                     color="never",
                     policy_packs=list(map(str, packs)),
-                    plan=plan and str(plan),
+                    plan=str(plan) if plan else None,
                 )
             )[1]
 

@@ -374,14 +374,15 @@ def drill_spec(settings: Settings, store: str, *, unsandboxed: bool) -> DrillSpe
             for assertion in (drill.assertions if drill else ())
         ),
         write=drill.write if drill else "",
-        application=application
-        and Application(
+        application=Application(
             command=application.command,
             health=application.health,
             database_variable=application.database_variable,
             ready_within_seconds=application.ready_within_seconds,
             is_unsandboxed=unsandboxed,
-        ),
+        )
+        if application
+        else None,
         files="",
     )
 

@@ -173,16 +173,23 @@ class OnCall(pulumi.ComponentResource):
             name=f"{self._args.prefix} {key}",
             num_loops=escalation.repeats,
             rules=[
-                {
-                    "escalation_delay_in_minutes": level.minutes,
-                    "targets": [
+                pagerduty.EscalationPolicyRuleArgs(
+                    escalation_delay_in_minutes=level.minutes,
+                    targets=[
                         *(
-                            {"type": "schedule_reference", "id": self.schedules[one].id}
+                            pagerduty.EscalationPolicyRuleTargetArgs(
+                                type="schedule_reference", id=self.schedules[one].id
+                            )
                             for one in level.schedules
                         ),
-                        *({"type": "user_reference", "id": self._user(one)} for one in level.people),
+                        *(
+                            pagerduty.EscalationPolicyRuleTargetArgs(
+                                type="user_reference", id=self._user(one)
+                            )
+                            for one in level.people
+                        ),
                     ],
-                }
+                )
                 for level in escalation.levels
             ],
             opts=self._child,

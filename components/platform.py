@@ -17,7 +17,7 @@ from components.channels import (
     WebhookChannel,
 )
 from components.database import Database
-from components.document_names import document_name, list_roles_with_documents
+from components.document_names import RoleWithDocument, document_name, list_roles_with_documents
 from components.document_values import DocumentValues, DocumentValuesArgs
 from components.elsewhere import Elsewhere, ElsewhereArgs
 from components.errors import (
@@ -289,16 +289,15 @@ class Platform(pulumi.ComponentResource):
             heartbeat_urls=self.heartbeat_urls,
             checkin_urls=self.checkin_urls,
         )
+
+        def describe(role: RoleWithDocument) -> pulumi.Output[str]:
+            return values.apply(
+                lambda known: json.dumps(describe_role(settings, stack, role, DeployedValues(**known)))
+            )
+
         return DocumentValuesArgs(
             {role: document_name(settings.platform.name, role) for role in roles},
-            {
-                role: values.apply(
-                    lambda known, role=role: json.dumps(
-                        describe_role(settings, stack, role, DeployedValues(**known))
-                    )
-                )
-                for role in roles
-            },
+            {role: describe(role) for role in roles},
         )
 
     @property

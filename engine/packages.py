@@ -28,7 +28,7 @@ def declare(program: PulumiFn | None = None, packages: Sequence[str] = PLATFORM.
     """Let the Automation API answer with the packages from now on; of this program, with what it needs."""
     if program:
         _packages[program] = packages
-    LanguageServer.GetRequiredPackages = _list_packages
+    LanguageServer.GetRequiredPackages = _list_packages  # pyrefly: ignore[method-assign] - no other way
 
 
 def _list_packages(

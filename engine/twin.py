@@ -616,7 +616,7 @@ def _draw_port(service: Any, home: TwinHome, name: str) -> Any:
     """Return the settings of a service with its port drawn, or as they are if they are none."""
     match service:
         case {"url": str(url)}:
-            return {**service, "url": _with_port(url, home, str(name))}
+            return {**service, "url": _with_port(url, home, name)}
         case _:
             return service
 

@@ -6,7 +6,7 @@ from functools import cache
 from typing import Any, Final
 
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from core.failure import Failure
 from recovery.vault.aws_session import open_session
@@ -80,7 +80,7 @@ def explain_errors(doing: str, *, next_step: str = _STEP) -> Generator[None]:
         code = error_code(error)
         cause = "may not be done with these credentials" if code in _REFUSED else f"was answered with {code}"
         raise Failure(f"AWS: {doing} {cause} ({error.operation_name}).", next_step) from None
-    except (BotoCoreError, HTTPClientError) as error:
+    except BotoCoreError as error:
         raise Failure(
             f"AWS: {doing} failed: no answer, or no credentials to ask with ({type(error).__name__}).",
             next_step,

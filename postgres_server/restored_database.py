@@ -190,8 +190,11 @@ def _source_clauses(locale: DatabaseLocale) -> Iterator[sql.Composable]:
                 sql.Literal(locale.collate), sql.Literal(locale.ctype or locale.collate)
             )
         case "builtin" | "icu":
-            named = "builtin BUILTIN_LOCALE {}" if locale.provider == "builtin" else "icu ICU_LOCALE {}"
-            provider = sql.SQL(f"LOCALE_PROVIDER {named}").format(sql.Literal(locale.locale))
+            provider = sql.SQL(
+                "LOCALE_PROVIDER builtin BUILTIN_LOCALE {}"
+                if locale.provider == "builtin"
+                else "LOCALE_PROVIDER icu ICU_LOCALE {}"
+            ).format(locale.locale)
             if locale.icu_rules:
                 provider += sql.SQL(" ICU_RULES {}").format(sql.Literal(locale.icu_rules))
             # With these providers the library's locale orders nothing; C exists everywhere.

@@ -114,7 +114,7 @@ class HeartbeatLapse:
         deadline = down + declared + LATEST_SECONDS
         incident = self._wait(self._find_incident, deadline)
         self.down_at = incident.startedAt if incident else self.down_at
-        alert = self._wait(lambda: incident and self._find_alert(incident, contact.name), deadline)
+        alert = self._wait(lambda: self._find_alert(incident, contact.name) if incident else None, deadline)
         if not alert:
             self.seen.problems.append(
                 f"the heartbeat {self.heartbeat.title} was down, and UptimeRobot did not tell {contact.name} "

@@ -62,7 +62,7 @@ def fetch_secret(name: str, endpoint: str | None = None, on_wait: OnWait = log_w
             f"Nothing says in which region the secret {name} is.", "set AWS_REGION, or give its ARN."
         ) from None
     except ClientError as error:
-        raise _explain(name, str(error.response.get("Error", {}).get("Code", ""))) from None
+        raise _explain(name, error.response.get("Error", {}).get("Code", "")) from None
     except BotoCoreError as error:
         raise Failure(
             f"AWS Secrets Manager did not answer ({type(error).__name__}).", "run this again."

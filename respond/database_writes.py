@@ -9,7 +9,7 @@ looks why they are refused (psql's list of databases) reads it. A parameter of i
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -394,7 +394,7 @@ def _count_by_role(sessions: Any) -> str:
     return _join(f"{count} of {role}" for role, count in counts.items()) or "none"
 
 
-def _join(names: Any) -> str:
+def _join(names: Iterable[str]) -> str:
     listed = list(dict.fromkeys(names))
     more = f" and {len(listed) - _LISTED} more" if len(listed) > _LISTED else ""
     return ", ".join(listed[:_LISTED]) + more

@@ -94,7 +94,7 @@ def render_metrics(health: Health, assessment: Assessment) -> str:
     """Return the metrics as text."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_HealthCollector(health, assessment))
-    return generate_latest(registry).decode()
+    return str(generate_latest(registry), "utf-8")
 
 
 @dataclass(frozen=True)

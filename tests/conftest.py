@@ -53,7 +53,7 @@ def _find_context(*, verify: Any = True, cert: Any = None, trust_env: bool = Tru
     return httpx.create_ssl_context(verify, cert, trust_env)
 
 
-httpx._transports.default.create_ssl_context = _find_context  # noqa: SLF001 # pyright: ignore[reportPrivateImportUsage] - no public way
+httpx._transports.default.create_ssl_context = _find_context  # noqa: SLF001 # pyrefly: ignore[bad-assignment] - no public way
 
 
 def use_memory(config: pytest.Config) -> None:

@@ -47,7 +47,7 @@ def backup(age_hours: float = 9, **changes: Any) -> BackupHealth:
 
 def in_vault(newest: BackupHealth | None, **changes: Any) -> Answer[StoreInVault]:
     found = StoreInVault(
-        newest=newest, ids=(newest.id,) if newest else (), last_proven_at=newest and newest.proven_at
+        newest=newest, ids=(newest.id,) if newest else (), last_proven_at=newest.proven_at if newest else None
     )
     return Answer[StoreInVault](found=found.model_copy(update=changes))
 

@@ -27,7 +27,7 @@ _ALL_EXAMPLES: Final = 100
 """Examples of a property without and with `--all`."""
 
 _T = TypeVar("_T")
-_SAMPLING = pytest.StashKey["Sampling"]()
+_SAMPLING: Final[pytest.StashKey["Sampling"]] = pytest.StashKey()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

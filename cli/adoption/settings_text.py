@@ -72,9 +72,7 @@ def _insert_text(text: str, path: SettingPath, value: Any) -> str:
 
 
 def _nest(keys: Sequence[str], value: Any) -> Any:
-    for key in reversed(keys):
-        value = {key: value}
-    return value
+    return {keys[0]: _nest(keys[1:], value)} if keys else value
 
 
 def _add_pair(text: str, mapping: yaml.MappingNode, key: str, value: Any) -> str:
@@ -133,7 +131,7 @@ def to_inline_yaml(value: Any) -> str:
         return (
             f"{{ {', '.join(f'{_scalar(key)}: {to_inline_yaml(entry)}' for key, entry in value.items())} }}"
         )
-    if isinstance(value, list | tuple):
+    if isinstance(value, (list, tuple)):
         return f"[{', '.join(to_inline_yaml(entry) for entry in value)}]"
     return _scalar(value)
 

@@ -291,7 +291,7 @@ def _describe_backups(answers: Answers, habits: _Habits, refused: list[Problem])
 def _describe_uptime(answers: Answers, habits: _Habits) -> Blocks:
     if not answers.uptime:
         return {}
-    shortest = SHORTEST_INTERVAL_SECONDS.get(answers.uptime, 60)  # pyright: ignore[reportArgumentType, reportCallIssue] - a plan that there is not has none
+    shortest = SHORTEST_INTERVAL_SECONDS.get(answers.uptime, 60)  # pyrefly: ignore[no-matching-overload] - a plan that there is not has none
     return {
         "plan": answers.uptime,
         "interval_seconds": max(habits.interval_seconds, shortest),

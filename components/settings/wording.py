@@ -89,7 +89,7 @@ def _value(detail: ErrorDetails) -> str:
     if detail["type"] == "union_tag_invalid":
         return repr(detail.get("ctx", {})["tag"])
     value = detail["input"]
-    return "" if isinstance(value, dict | list) else repr(value)
+    return "" if isinstance(value, (dict, list)) else repr(value)
 
 
 def _own_words(detail: ErrorDetails) -> str:

@@ -5,8 +5,6 @@ It sends as many requests as `--requests` says, and ends with exit code 1 where 
 longer than `--objective` milliseconds. It is for staging and the twin (docs/readiness.md).
 """
 # Locust runs this in an environment of its own; it is no dependency of the project.
-# pyright: reportMissingImports=false, reportMissingModuleSource=false
-# pyright: reportUntypedBaseClass=false, reportUntypedFunctionDecorator=false
 
 from itertools import count
 from typing import Any, Final

@@ -136,7 +136,7 @@ def _is_met(
 def _fits(operator: str, pattern: str, value: str) -> bool:
     if operator in _NUMERIC:
         try:
-            return _NUMERIC[operator](float(value), float(pattern))
+            return bool(_NUMERIC[operator](float(value), float(pattern)))
         except ValueError:
             return False
     if operator in _LIKE or operator == "arnequals":

@@ -22,7 +22,7 @@ from policies.framework.stack import PolicyStack
 def make_servicer(pack: Pack, on_evaluation: Callable[[Evaluation], None]) -> type[Any]:
     """Return a servicer class that evaluates this pack, and calls `on_evaluation` after each evaluation."""
 
-    class Servicer(policy._PolicyAnalyzerServicer):  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - no public way
+    class Servicer(policy._PolicyAnalyzerServicer):  # noqa: SLF001 - no public way
         def __init__(self, *args: Any, **kwargs: Any) -> None:
             super().__init__(*args, **kwargs)
             self._declared_inputs: dict[str, struct_pb2.Struct] = {}
@@ -79,4 +79,4 @@ def make_servicer(pack: Pack, on_evaluation: Callable[[Evaluation], None]) -> ty
 
 def install(pack: Pack, on_evaluation: Callable[[Evaluation], None]) -> None:
     """Make the `PolicyPack` of this process use this pack's servicer."""
-    policy._PolicyAnalyzerServicer = make_servicer(pack, on_evaluation)  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - no public way
+    policy._PolicyAnalyzerServicer = make_servicer(pack, on_evaluation)  # noqa: SLF001 - no public way

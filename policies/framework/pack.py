@@ -29,6 +29,8 @@ from policies.framework.rule import Rule
 class Pack:
     """The rules and the waivers, and the evaluation of the stack that the engine sent last."""
 
+    evaluation: Evaluation
+
     def __init__(
         self,
         rules: Iterable[Rule],
@@ -50,7 +52,6 @@ class Pack:
         """
         self.drill_history = drill_history
         self.rules = tuple(rules)
-        self.evaluation: Evaluation
         waivable = {rule.id: rule.waivable for rule in (*self.rules, *CLOSING_RULES)}
         self.waivers = waivers.read(waivers_file, today=today, rules=waivable)
         self._configured = configured or {}

@@ -148,7 +148,7 @@ class OneOf:
     allowed: tuple[bool | float | str, ...]
 
     def __call__(self, value: Any) -> bool:
-        return not isinstance(value, list | dict) and value in self.allowed
+        return not isinstance(value, (list, dict)) and value in self.allowed
 
     @property
     def limit(self) -> Message:

@@ -203,7 +203,7 @@ class ReferenceComparison:
 def read_references(url: str, query: str) -> Generator[Iterator[Reference]]:
     """Give an iterator over the rows, in the order of bucket and key and in bounded memory."""
     with connect(url) as connection, explain_errors(connection, "read which files rows refer to"):
-        statement = sql.SQL(_ORDERED_QUERY).format(sql.SQL(query))  # pyright: ignore[reportArgumentType] - settings
+        statement = sql.SQL(_ORDERED_QUERY).format(sql.SQL(query))  # pyrefly: ignore[bad-argument-type] - settings
         with connection.transaction(), connection.cursor(name="files") as cursor:
             cursor.itersize = _ROWS_PER_FETCH
             cursor.execute(statement)

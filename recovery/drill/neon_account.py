@@ -120,15 +120,14 @@ class NeonAccount:
     def _list_items(
         self, client: httpx.Client, path: str, collection: str, **query: str
     ) -> Iterator[dict[str, Any]]:
-        cursor = ""
         while True:
-            response = self._request(client, "GET", path, **query, **({"cursor": cursor} if cursor else {}))
+            response = self._request(client, "GET", path, None, **query)
             items: list[dict[str, Any]] = response.get(collection) or []
             yield from items
             following = (response.get("pagination") or {}).get("cursor") or ""
-            if not items or following in {"", cursor}:
+            if not items or following in {"", query.get("cursor")}:
                 return
-            cursor = following
+            query["cursor"] = following
 
     def _request(
         self, client: httpx.Client, method: str, path: str, body: dict[str, str] | None = None, **query: str

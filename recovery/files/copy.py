@@ -137,7 +137,7 @@ def copy_batch(
             _log.warning("what rclone did not copy is copied one by one", bucket=bucket, why=reason)
         found = _read_hashes(target, f"{vault.bucket}/{copies}{bucket}/", environment)
         with ThreadPoolExecutor(1, "hashes") as pool:
-            yield pool.submit(dict, found)
+            yield pool.submit(lambda: dict(found))
 
 
 def cache_parent() -> Path | None:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import urlsplit
 
-from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from core.failure import Failure
 from recovery.vault.client import AccessKey, create_client, error_code
@@ -134,7 +134,7 @@ def explain_source_errors(action: str) -> Generator[None]:
         yield
     except ClientError as error:
         raise _failure_of_code(error_code(error), action) from None
-    except (BotoCoreError, HTTPClientError) as error:
+    except BotoCoreError as error:
         raise SourceFailure(
             f"{action} failed: the file store can't be reached, or the connection broke each time.",
             "check the network and the vendor's status page, then run this again; what is copied is kept.",

@@ -248,15 +248,14 @@ class _GlobalsRestore:
         grant = sql.SQL("GRANT {} TO {}").format(
             sql.Identifier(membership.role), sql.Identifier(membership.member)
         )
-        self._apply(what, grant + sql.SQL(self._membership_options(membership)))
+        self._apply(what, grant + self._membership_options(membership))
 
-    def _membership_options(self, membership: Membership) -> LiteralString:
+    def _membership_options(self, membership: Membership) -> sql.Composable:
         if self._connection.info.server_version < _MEMBERSHIP_OPTIONS_SINCE or membership.inherits is None:
-            return " WITH ADMIN OPTION" if membership.admin else ""
-        admin = "TRUE" if membership.admin else "FALSE"
-        inherits = "TRUE" if membership.inherits else "FALSE"
-        may_set = "TRUE" if membership.may_set else "FALSE"
-        return f" WITH ADMIN {admin}, INHERIT {inherits}, SET {may_set}"
+            return sql.SQL(" WITH ADMIN OPTION" if membership.admin else "")
+        return sql.SQL(" WITH ADMIN {}, INHERIT {}, SET {}").format(
+            membership.admin, membership.inherits, bool(membership.may_set)
+        )
 
     def _restore_owner(self) -> None:
         owner = self._source.owner

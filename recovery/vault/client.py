@@ -17,7 +17,6 @@ from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
-    HTTPClientError,
     NoCredentialsError,
     PartialCredentialsError,
     ProfileNotFound,
@@ -253,7 +252,7 @@ DAMAGE_CODES: Final = frozenset(name for name, cause in _CAUSES.items() if cause
 
 def error_code(error: BaseException) -> str:
     """Return S3's error code; of a HEAD its status, such as `404`. Empty if no server responded."""
-    return str(error.response.get("Error", {}).get("Code", "")) if isinstance(error, ClientError) else ""
+    return error.response.get("Error", {}).get("Code", "") if isinstance(error, ClientError) else ""
 
 
 def failure_of(error: Exception, action: str) -> Failure:
@@ -283,13 +282,13 @@ def explain_errors(action: str) -> Generator[None]:
     """Convert errors of botocore into Failure, without their text, which may hold URLs."""
     try:
         yield
-    except (ClientError, BotoCoreError, HTTPClientError) as error:
+    except (ClientError, BotoCoreError) as error:
         raise failure_of(error, action) from None
 
 
 def _failure_of_response(error: ClientError, action: str) -> Failure:
     name = error_code(error)
-    message = _SECRET.sub("...", str(error.response.get("Error", {}).get("Message", "")))
+    message = _SECRET.sub("...", error.response.get("Error", {}).get("Message", ""))
     cause = _CAUSES.get(name) or (_KMS if name.startswith("KMS.") else None)
     if cause is None:
         return Failure(

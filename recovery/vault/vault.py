@@ -14,7 +14,7 @@ from email.utils import parsedate_to_datetime
 from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
-from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from core.failure import Failure
 from core.s3_endpoint import is_aws
@@ -304,7 +304,7 @@ class VaultClient:
         A killed run leaves them. A vault that can't list them keeps them until its lifecycle ends them.
         """
         count = 0
-        with suppress(ClientError, BotoCoreError, HTTPClientError):
+        with suppress(ClientError, BotoCoreError):
             pages = self._client.get_paginator("list_multipart_uploads").paginate(
                 Bucket=self.bucket, Prefix=prefix
             )
@@ -426,7 +426,7 @@ class VaultClient:
         result = PutResult()
         try:
             result = write()
-        except (ClientError, BotoCoreError, HTTPClientError) as error:
+        except (ClientError, BotoCoreError) as error:
             name = error_code(error)
             if name not in _AMBIGUOUS_CODES or not is_ours():
                 if name in _TAKEN_CODES:

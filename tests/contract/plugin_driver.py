@@ -198,7 +198,7 @@ def _engine() -> Generator[str]:
 
 
 def _error_details(refused: grpc.RpcError) -> str:
-    return str(refused.details())  # pyright: ignore[reportAttributeAccessIssue] - an error of a call has details
+    return str(refused.details())
 
 
 def _top_level_inputs(names: Sequence[str]) -> frozenset[str]:

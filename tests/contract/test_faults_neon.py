@@ -116,7 +116,7 @@ def refusal(call: Callable[[], Any], kind: str) -> VendorRefusal:
     """Return the refusal as `./bulwark` reports it when the call fails."""
     with pytest.raises(grpc.RpcError) as failed:
         call()
-    message = str(failed.value.details())  # pyright: ignore[reportAttributeAccessIssue] - an error of a call has details
+    message = str(failed.value.details())
     return explain_refusal("neon", kind, message)
 
 

@@ -60,7 +60,7 @@ def failure(call: Callable[[], Any]) -> str:
     """Return the provider's message when the call fails."""
     with pytest.raises(grpc.RpcError) as failed:
         call()
-    return str(failed.value.details())  # pyright: ignore[reportAttributeAccessIssue] - an error of a call has details
+    return str(failed.value.details())
 
 
 def count_cron_monitors(twin: Twin) -> int:

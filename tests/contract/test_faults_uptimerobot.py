@@ -68,7 +68,7 @@ def failure(call: Callable[[], Any]) -> str:
     """Return the provider's message when the call fails."""
     with pytest.raises(grpc.RpcError) as failed:
         call()
-    return str(failed.value.details())  # pyright: ignore[reportAttributeAccessIssue] - an error of a call has details
+    return str(failed.value.details())
 
 
 def test_a_rate_limit_is_waited_for_and_nothing_is_made_twice(twin: Twin, robot: Plugin) -> None:

@@ -43,7 +43,7 @@ def aws_client(installation: Installation, service: str, region: str = REGIONS[0
 def count_vendor_objects(installation: Installation) -> Counter[tuple[str, str]]:
     """Count the objects at the vendors, by (vendor, kind)."""
     with closing(VendorStore(installation.home.vendors)) as store:
-        rows = store._read("SELECT vendor, kind FROM object", ())  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - no public way to see all
+        rows = store._read("SELECT vendor, kind FROM object", ())  # noqa: SLF001 - no public way to see all
     counted = Counter((str(vendor), str(kind)) for vendor, kind in rows)
     return Counter(
         {

@@ -43,7 +43,7 @@ def test_outputs_are_those_of_the_automation_api_except_that_one_which_holds_a_s
     result = stack.up()
     assert result.summary.result == "succeeded"
     own = {name: (one.value, one.secret) for name, one in result.outputs.items()}
-    apis = auto.LocalWorkspace.stack_outputs(stack.workspace, "any")  # pyright: ignore[reportArgumentType] - ours
+    apis = auto.LocalWorkspace.stack_outputs(stack.workspace, "any")  # pyrefly: ignore[bad-argument-type] - ours
     assert own == {name: (one.value, one.secret or name == "holding") for name, one in apis.items()}
     assert {name for name, (_, secret) in own.items() if secret} == {"secret", "holding"}
 

@@ -274,7 +274,7 @@ def test_the_runbook_of_a_leaked_api_key_is_followed_and_its_token_is_in_the_fil
 def test_no_record_and_no_output_has_a_secret(fast_twin: FastTwin, urls: dict[str, str]) -> None:
     folder = fast_twin.installation.home.root / "responses" / "local-twin"
     written = "".join(file.read_text() for file in folder.glob("*.json"))
-    secrets = [str(httpx.URL(url).password) for url in urls.values()]
+    secrets = [httpx.URL(url).password for url in urls.values()]
     secrets.append(fast_twin.installation.home.secret("NEON_API_KEY"))
     assert written
     assert [secret for secret in secrets if secret in written] == []

@@ -10,13 +10,13 @@ from mutations import DRILLS, SETTINGS, Mutation
 from pulumi.runtime import config
 from weakened_values import GONE, REMOVED
 
-_register: Final[Callable[..., None]] = pulumi.resource.register_resource  # pyright: ignore[reportPrivateImportUsage] - what the SDK itself calls
+_register: Final[Callable[..., None]] = pulumi.resource.register_resource
 
 
 def apply(mutations: Sequence[Mutation]) -> None:
     """Change the program, whatever was changed for an earlier preview."""
     kinds = {one.resource: one.value for one in mutations if not one.field and one.resource != DRILLS}
-    pulumi.resource.register_resource = _registration(kinds)  # pyright: ignore[reportPrivateImportUsage]
+    pulumi.resource.register_resource = _registration(kinds)
     for mutation in mutations:
         if mutation.resource == SETTINGS:
             block, _, path = mutation.field.partition(".")

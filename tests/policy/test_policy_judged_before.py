@@ -28,7 +28,7 @@ def of_program(stack: Sequence[Toy], root: str) -> list[Toy]:
     parents = {toy.name: toy.parent for toy in stack}
 
     def is_below(name: str) -> bool:
-        return name == root or bool(name in parents and is_below(parents[name]))
+        return name == root or (name in parents and is_below(parents[name]))
 
     below = [toy for toy in stack if is_below(toy.name)]
     providers = {toy.provider for toy in below}

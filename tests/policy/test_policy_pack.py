@@ -21,7 +21,7 @@ from policy_harness import (
 )
 from pulumi.runtime.proto import analyzer_pb2
 from pulumi_policy import Severity
-from pulumi_policy.policy import _NotApplicableError  # pyright: ignore[reportPrivateUsage] - what the SDK raises
+from pulumi_policy.policy import _NotApplicableError
 from pulumi_policy.proxy import UnknownValueError
 from sampling import Draw
 

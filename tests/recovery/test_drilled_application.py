@@ -82,7 +82,7 @@ def test_drilled_application_has_the_callers_rights_where_it_is_told_so() -> Non
 def test_drilled_application_gets_another_port_where_one_was_taken_meanwhile(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    draw_port = smoke_tests._free_port  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - so that the first is taken
+    draw_port = smoke_tests._free_port  # noqa: SLF001 - so that the first is taken
     with socket.create_server(("127.0.0.1", 0)) as other:
         ports = [other.getsockname()[1]]
         monkeypatch.setattr(smoke_tests, "_free_port", lambda: ports.pop() if ports else draw_port())

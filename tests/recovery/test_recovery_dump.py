@@ -128,7 +128,7 @@ def test_a_closed_stream_ends_pg_dump(new_database: NewDatabase) -> None:
         threading_before = threading.active_count()
         assert next(packed)
         process = find_pg_dump()
-        packed.close()  # pyright: ignore[reportAttributeAccessIssue] - it is a generator
+        packed.close()  # pyrefly: ignore[missing-attribute] - it is a generator
         assert not process.is_running()
         assert threading.active_count() <= threading_before
 
@@ -251,7 +251,7 @@ def test_a_stopped_pg_dump_is_killed_when_its_stream_is_closed(new_database: New
         process = find_pg_dump()
         os.kill(process.pid, signal.SIGSTOP)
         started = time.monotonic()
-        chunks.close()  # pyright: ignore[reportAttributeAccessIssue] - it is a generator
+        chunks.close()  # pyrefly: ignore[missing-attribute] - it is a generator
         assert not process.is_running()
         assert time.monotonic() - started < 60
 

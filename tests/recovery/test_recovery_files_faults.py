@@ -143,7 +143,7 @@ def test_a_writer_that_may_not_read_the_vault_still_copies_by_rclone(store: File
 def test_a_failure_of_rclone_is_reported_and_the_files_are_copied_one_by_one(
     store: FileStore, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    environment = copy._rclone_environment  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - spoiled here
+    environment = copy._rclone_environment  # noqa: SLF001 - spoiled here
     monkeypatch.setattr(
         copy, "_rclone_environment", lambda *of: environment(*of) | {"RCLONE_CONFIG_HASHED_TYPE": "nothing"}
     )

@@ -37,7 +37,7 @@ class Monitors(ThreadingHTTPServer):
 
 
 class _MonitorHandler(BaseHTTPRequestHandler):
-    server: Monitors  # pyright: ignore[reportIncompatibleVariableOverride]
+    server: Monitors  # pyrefly: ignore[bad-override-mutable-attribute] - the server that runs it
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the library's name
         """Keep quiet."""
@@ -87,7 +87,7 @@ def test_monitors_are_told_of_a_success_after_the_manifest_is_stored(
     assert done.returncode == 0, done.stderr
     assert monitors.calls == ["in_progress", "ok", "heartbeat with a manifest"]
     lines = done.stderr.splitlines()
-    assert [re.search(r"event=(\w+)", line)[1] for line in lines] == ["started", "done"], lines  # pyright: ignore[reportOptionalSubscript]
+    assert [re.search(r"event=(\w+)", line)[1] for line in lines] == ["started", "done"], lines  # pyrefly: ignore[unsupported-operation] - each has one
     assert all("store=database" in line and "stack=local" in line for line in lines)
 
 

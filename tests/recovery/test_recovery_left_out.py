@@ -42,7 +42,7 @@ def roles(cluster: Cluster) -> Generator[None]:
         yield
     finally:
         for role in ROLES:
-            execute(url, f"DROP ROLE IF EXISTS {role}")  # pyright: ignore[reportArgumentType] - one of ROLES
+            execute(url, f"DROP ROLE IF EXISTS {role}")  # pyrefly: ignore[bad-argument-type] - one of ROLES
 
 
 def back_up_as_nightly(
@@ -165,7 +165,7 @@ def test_a_backup_that_may_not_read_large_objects_names_the_grants_that_help(
     assert for_new in str(raised.value)
     assert "format('GRANT SELECT ON LARGE OBJECT %s TO %I', oid, 'nightly')" in str(raised.value)
     execute(url, "GRANT SELECT ON LARGE OBJECT 4711 TO nightly")
-    execute(url, for_new)  # pyright: ignore[reportArgumentType] - what the message advises
+    execute(url, for_new)
     execute(url, "SELECT lo_from_bytea(4712, 'later')")
     try:
         assert back_up_as_nightly(cluster, "large", locked_vault).figures.large_objects == 2

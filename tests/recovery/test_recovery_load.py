@@ -89,7 +89,7 @@ def test_a_target_with_anything_in_it_is_refused_and_left_alone(
 ) -> None:
     source, copy = new_database(), new_database()
     execute(source, "CREATE TABLE fresh (x integer)")
-    execute(copy, there)  # pyright: ignore[reportArgumentType] - from the list above
+    execute(copy, there)  # pyrefly: ignore[bad-argument-type] - from the list above
     with pytest.raises(Failure, match="is not empty") as raised:
         load(find_clients(copy), copy, dump_to_file(source, tmp_path / "a"))
     assert named in str(raised.value)

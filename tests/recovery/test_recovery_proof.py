@@ -43,7 +43,7 @@ class Monitors(ThreadingHTTPServer):
 
 
 class _MonitorHandler(BaseHTTPRequestHandler):
-    server: Monitors  # pyright: ignore[reportIncompatibleVariableOverride]
+    server: Monitors  # pyrefly: ignore[bad-override-mutable-attribute] - the server that runs it
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the library's name
         """Keep quiet."""

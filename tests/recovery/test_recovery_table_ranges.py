@@ -223,7 +223,7 @@ def test_a_reading_that_is_given_up_leaves_no_session(
     with reading_of(url, 3) as reading:
         chunks = reading.read_archive()
         consume(chunks, 5 * MEGABYTE)
-        chunks.close()  # pyright: ignore[reportAttributeAccessIssue] - it is a generator
+        chunks.close()  # pyrefly: ignore[missing-attribute] - it is a generator
         assert not find_readers()
     wait_for_no_session(url.replace("given%20up", "postgres"), "given up")
 

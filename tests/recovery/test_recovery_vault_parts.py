@@ -1,5 +1,6 @@
 """How a stream of unknown length is cut into parts, and how much fits."""
 
+from collections.abc import Iterator
 from itertools import pairwise
 
 from hypothesis import given
@@ -51,11 +52,11 @@ def test_parts_are_the_stream_each_full_but_the_last(chunks: list[bytes], wanted
 def test_the_stream_is_read_only_as_far_as_the_part_that_is_asked_for() -> None:
     taken: list[int] = []
 
-    def chunks() -> object:
+    def chunks() -> Iterator[bytes]:
         for number in range(10):
             taken.append(number)
             yield b"1234"
 
-    parts = split_parts(chunks(), lambda _: 8)  # pyright: ignore[reportArgumentType]
+    parts = split_parts(chunks(), lambda _: 8)
     next(parts)
     assert len(taken) == 3

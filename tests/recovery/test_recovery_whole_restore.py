@@ -266,7 +266,7 @@ def test_a_restore_acts_as_the_role_that_it_is_told(
     execute(source, "CREATE TABLE t (x integer); CREATE ROLE team_owner; ALTER TABLE t OWNER TO team_owner")
     execute(
         target,
-        f"CREATE ROLE team_owner; CREATE ROLE team_app LOGIN PASSWORD '{PASSWORD}' NOINHERIT;"  # pyright: ignore[reportArgumentType]
+        f"CREATE ROLE team_owner; CREATE ROLE team_app LOGIN PASSWORD '{PASSWORD}' NOINHERIT;"
         "GRANT team_owner TO team_app; ALTER DATABASE copy OWNER TO team_owner",
     )
     url = database_url(other_cluster, "copy", "team_app", PASSWORD)

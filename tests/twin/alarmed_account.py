@@ -53,7 +53,7 @@ class Receiver(ThreadingHTTPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
-    server: Receiver  # pyright: ignore[reportIncompatibleVariableOverride] - the server that runs it
+    server: Receiver  # pyrefly: ignore[bad-override-mutable-attribute] - the server that runs it
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))

@@ -75,8 +75,7 @@ def prepare(service: str, operation: str, name: str, region: str = REGION, **giv
     request = sent[0]
     body = request.body if isinstance(request.body, bytes) else (request.body or "")
     headers = {
-        key: value.decode() if isinstance(value, bytes) else str(value)
-        for key, value in request.headers.items()
+        key: value.decode() if isinstance(value, bytes) else value for key, value in request.headers.items()
     }
     scope = f"20300101/{region}/{service}/aws4_request"
     signed = f"SignedHeaders=host, Signature={'0' * 64}"
@@ -84,8 +83,8 @@ def prepare(service: str, operation: str, name: str, region: str = REGION, **giv
     return Call(
         name,
         service,
-        str(request.method),
-        str(request.url),
+        request.method,
+        request.url,
         headers,
         body.encode() if isinstance(body, str) else _read(body),
     )

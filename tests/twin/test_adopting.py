@@ -414,7 +414,7 @@ def test_a_second_one_beside_the_stacks_own_is_named(account: Account) -> None:
     where = {"organization": "example", "project": "backend", "name": "example recovery drill"}
     cron = {**where, "schedule": {"crontab": "23 4 * * 6"}}
     crons = [account.sentry.create("cronMonitor", cron)[0] for _ in range(2)]
-    slugs = [account.sentry.read("cronMonitor", one)["slug"] for one in crons]  # type: ignore[index]
+    slugs = [account.sentry.read("cronMonitor", one)["slug"] for one in crons]  # pyrefly: ignore[unsupported-operation] - they exist
     assert slugs[0] == "example-recovery-drill" != slugs[1]
     result = account.search(known={"job-drill-heartbeat": beats[1], "job-drill-cron": crons[1]})
     for name, vendor, own, other in (

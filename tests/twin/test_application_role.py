@@ -60,7 +60,7 @@ def test_the_role_signs_in_and_has_no_right_until_a_migration_grants_it(owner_ur
         "SET ROLE platform_owner",
     ):
         with sign_in(outputs) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
-            connection.execute(statement)  # pyright: ignore[reportArgumentType] - a row of the table above
+            connection.execute(statement)
 
 
 def test_a_role_of_neons_api_is_refused_and_stays_as_it_is(owner_uri: str) -> None:

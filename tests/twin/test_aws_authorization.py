@@ -4,7 +4,7 @@ import json
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
-from typing import Any
+from typing import Any, ClassVar
 
 import httpx
 import pytest
@@ -227,7 +227,7 @@ def test_a_role_of_another_account_is_taken_on_where_both_sides_let_it(service: 
 class GitHub(BaseHTTPRequestHandler):
     """Issues the tokens of one job, as GitHub does where it runs."""
 
-    home: TwinHome
+    home: ClassVar[TwinHome]
 
     def do_GET(self) -> None:
         assert self.headers["Authorization"] == "Bearer secret"

@@ -181,7 +181,7 @@ def test_a_layer_can_only_be_ended_and_is_then_seen_no_more(account: Account) ->
     two = {**SCHEDULE, "layers": [layer(account.first), layer(account.second)]}
     schedule = account.engine.up("rota", "schedule", **two)["id"]
     account.engine.up("rota", "schedule", **{**SCHEDULE, "layers": [layer(account.first)]})
-    assert len(account.model.read("schedule", schedule)["layers"]) == 1  # pyright: ignore[reportOptionalSubscript] - it exists
+    assert len(account.model.read("schedule", schedule)["layers"]) == 1  # pyrefly: ignore[unsupported-operation] - it exists
     stored = account.model.store.get("pagerduty", "schedule", schedule)
     assert stored
     assert [bool(one.get("end")) for one in stored["layers"]] == [False, True]

@@ -232,7 +232,7 @@ def test_a_pid_that_now_belongs_to_another_program_is_left_alone(source: Source,
     source.cluster.branch(cluster)
     cluster.stop()
     account = cluster.find_installation().account
-    stranger = subprocess.Popen(["sleep", "60"], user=account and account.pw_uid)
+    stranger = subprocess.Popen(["sleep", "60"], user=account.pw_uid if account else None)
     pid_file = cluster.data / "postmaster.pid"
     pid_file.write_text(f"{stranger.pid}\n{cluster.data}\n1700000000\n{cluster.port}\n\n127.0.0.1\n")
 

@@ -220,7 +220,7 @@ def test_a_target_that_hangs_is_an_outage_after_the_timeout(twin: Twin, target: 
 
 def test_a_missing_heartbeat_alerts_until_the_next_ping(twin: Twin) -> None:
     monitor = twin.monitor(twin.contact(), type="HEARTBEAT", interval=60, gracePeriod=60)
-    url = twin.uptimerobot.read("monitor", monitor)["url"]  # pyright: ignore[reportOptionalSubscript] - just made
+    url = twin.uptimerobot.read("monitor", monitor)["url"]  # pyrefly: ignore[unsupported-operation] - just made
     # On a busy machine one ping may be too old, at two seconds, before anyone looks.
     eventually(lambda: httpx.get(url).status_code == 200 and twin.status(monitor) == "UP")
     down = eventually(lambda: twin.received("sev1"))[0]

@@ -148,9 +148,9 @@ def api(twin: Twin) -> Api:
 def contains(sent: Any, found: Any) -> bool:
     """Return whether the answer has all that was sent; the vendor may add to objects."""
     if isinstance(sent, dict) and isinstance(found, dict):
-        return all(key in found and contains(value, found[key]) for key, value in sent.items())  # pyright: ignore[reportUnknownVariableType] - JSON
+        return all(key in found and contains(value, found[key]) for key, value in sent.items())
     if isinstance(sent, list) and isinstance(found, list):
-        return len(sent) == len(found) and all(map(contains, sent, found))  # pyright: ignore[reportUnknownArgumentType] - JSON
+        return len(sent) == len(found) and all(map(contains, sent, found))
     return sent == found
 
 

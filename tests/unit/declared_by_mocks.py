@@ -54,7 +54,7 @@ class Recorder(pulumi.runtime.Mocks):
         return {"id": "1", **args.args}
 
 
-async def _find_slug(*_: str) -> str:
+async def _find_slug(organization: str, monitor: str) -> str:  # noqa: ARG001 - names of what it replaces
     return "slug"
 
 

@@ -170,7 +170,7 @@ def _list_places(holder: Any) -> list[Place]:
         current = waiting.pop()
         items = list(current.items() if isinstance(current, dict) else enumerate(current))
         places += [(current, key) for key, _ in items]
-        waiting += [inner for _, inner in items if isinstance(inner, dict | list)]
+        waiting += [inner for _, inner in items if isinstance(inner, (dict, list))]
     return places
 
 

@@ -66,7 +66,7 @@ def test_an_event_pattern_matches_as_the_library_says(expected: bool) -> None:
     for pattern in MATCHING if expected else OTHER:
         text = json.dumps(pattern)
         assert matches_event(parse_pattern(text), EVENT) is expected, text
-        assert EventPattern.load(text).matches_event(EVENT) is expected, text  # pyright: ignore[reportArgumentType] - any event
+        assert EventPattern.load(text).matches_event(EVENT) is expected, text  # pyrefly: ignore[bad-argument-type] - any event
 
 
 @pytest.mark.parametrize("pattern", [*MATCHING, *OTHER], ids=json.dumps)

@@ -101,7 +101,7 @@ def test_each_source_that_fails_is_unknown_with_its_reason() -> None:
 def test_a_state_that_cant_be_read_leaves_what_does_not_need_it(monkeypatch: pytest.MonkeyPatch) -> None:
     class Empty(AbstractContextManager[Apis]):
         def __enter__(self) -> Any:
-            return Apis(*[None] * 5)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+            return Apis(*[None] * 5)  # pyrefly: ignore[bad-argument-type] - none of them is asked
 
         def __exit__(self, *_: object) -> None: ...
 

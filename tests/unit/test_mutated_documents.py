@@ -277,7 +277,7 @@ def says_drills(body: bytes, read: Any) -> bool:
 def as_time(value: Any) -> str | None:
     """Return a time in UTC, which is the zone of a time without one."""
     time = datetime.fromisoformat(value) if isinstance(value, str) else value
-    return time and (time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone(UTC).isoformat()
+    return (time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone(UTC).isoformat() if time else None
 
 
 def says_state(body: bytes, read: Any) -> bool:

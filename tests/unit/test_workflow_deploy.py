@@ -25,7 +25,7 @@ def workflow(name: str) -> dict[Any, Any]:
 
 
 def commands(job: dict[str, Any]) -> str:
-    return "\n".join(step.get("run", "") for step in job["steps"])
+    return "\n".join(str(step.get("run", "")) for step in job["steps"])
 
 
 def environment_of(field: str) -> Any:

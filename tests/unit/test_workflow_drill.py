@@ -24,7 +24,7 @@ DRILL, STATE, KEEP, CREDENTIALS = (
 
 
 def run_steps(job: dict[str, Any]) -> str:
-    return "\n".join(step.get("run", "") for step in job["steps"]).replace("\\\n", " ")
+    return "\n".join(str(step.get("run", "")) for step in job["steps"]).replace("\\\n", " ")
 
 
 def assumed_roles(job: dict[str, Any]) -> list[str]:

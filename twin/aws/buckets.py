@@ -112,8 +112,8 @@ class DurableS3Backend(S3Backend):
             )
         bucket.object_lock_enabled = bucket.object_lock_enabled or lock_enabled
         bucket.default_lock_mode = mode
-        bucket.default_lock_days = int(days or 0)
-        bucket.default_lock_years = int(years or 0)
+        bucket.default_lock_days = int(days or 0)  # pyrefly: ignore[unnecessary-type-conversion] - moto gives text
+        bucket.default_lock_years = int(years or 0)  # pyrefly: ignore[unnecessary-type-conversion] - the same
 
     def put_bucket_versioning(self, bucket_name: str, status: str) -> None:
         """Refuse to suspend versioning under Object Lock."""
@@ -207,4 +207,4 @@ def patch_moto_s3() -> None:
     models.FakeBucket = DurableBucket
     responses.S3Response = S3Responses
     s3_backends.backend = DurableS3Backend
-    werkzeug_app.RegexConverter = LineFeedConverter  # pyright: ignore[reportPrivateImportUsage]
+    werkzeug_app.RegexConverter = LineFeedConverter

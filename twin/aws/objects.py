@@ -18,7 +18,7 @@ from moto.s3 import models
 from moto.s3.exceptions import EntityTooSmall, InvalidPart, MalformedXML, S3ClientError
 from moto.s3.models import FakeKey, FakeMultipart, MultipartChecksumBuilder
 from moto.s3.utils import (
-    _VersionedKeyStore,  # pyright: ignore[reportPrivateUsage] - moto's index of a bucket has no public name
+    _VersionedKeyStore,
 )
 from moto.settings import S3_UPLOAD_PART_MIN_SIZE
 

@@ -27,15 +27,15 @@ def find_values(inputs: Any, path: str, prefix: str = "") -> Iterator[tuple[str,
     name = step.removesuffix("[]")
     if not isinstance(inputs, dict):
         return
-    value: Any = inputs.get(name)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType] - JSON
+    value: Any = inputs.get(name)
     here = f"{prefix}.{name}" if prefix else name
     if step == name:
         yield from find_values(value, rest, here)
     elif isinstance(value, dict):
-        for key, item in value.items():  # pyright: ignore[reportUnknownVariableType] - JSON
+        for key, item in value.items():
             yield from find_values(item, rest, f"{here}[{key!r}]")
     elif isinstance(value, list):
-        for index, item in enumerate(value):  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType] - JSON
+        for index, item in enumerate(value):
             yield from find_values(item, rest, f"{here}[{index}]")
 
 

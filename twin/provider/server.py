@@ -304,7 +304,9 @@ class _ErrorInterceptor(grpc.ServerInterceptor):
                 context.abort(grpc.StatusCode.INTERNAL, failure)
 
         return grpc.unary_unary_rpc_method_handler(
-            call, handler.request_deserializer, handler.response_serializer
+            call,  # pyrefly: ignore[bad-argument-type] - its first argument has another name
+            handler.request_deserializer,
+            handler.response_serializer,
         )
 
 

@@ -34,11 +34,11 @@ class Comparison:
         match field.type:
             case ObjectSchema(fields) if isinstance(actual, dict):
                 return any(
-                    self.differs(key, inner, configured.get(key), actual.get(key))  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType] - JSON
+                    self.differs(key, inner, configured.get(key), actual.get(key))
                     for key, inner in fields.items()
                 )
             case ListOf(item) if isinstance(actual, list):
-                return self._lists_differ(name, item, configured, actual)  # pyright: ignore[reportUnknownArgumentType] - JSON
+                return self._lists_differ(name, item, configured, actual)
             case MapOf() | Scalar() | ObjectSchema() | ListOf():
                 return has_unknown(configured) or configured != actual
 
@@ -60,9 +60,9 @@ class Comparison:
             return {
                 key: self.narrow(value, actual[key])
                 for key, value in properties.items()
-                if actual.get(key) is not None  # pyright: ignore[reportUnknownMemberType] - JSON
+                if actual.get(key) is not None
             }
-        return actual  # pyright: ignore[reportUnknownVariableType] - JSON
+        return actual
 
 
 def parse_json(text: str) -> Any:
@@ -87,8 +87,8 @@ def fill_computed(configured: Any, actual: Any, type_: Type) -> Any:
                 if properties.get(key) is not None or field.computed
             }
             return {key: value for key, value in complete.items() if value is not None}
-        case ListOf(ObjectSchema() as item) if isinstance(actual, list) and len(configured) == len(actual):  # pyright: ignore[reportUnknownArgumentType] - JSON
-            return [fill_computed(*pair, item) for pair in zip(configured, actual, strict=True)]  # pyright: ignore[reportUnknownArgumentType] - JSON
+        case ListOf(ObjectSchema() as item) if isinstance(actual, list) and len(configured) == len(actual):
+            return [fill_computed(*pair, item) for pair in zip(configured, actual, strict=True)]
         case _:
             return configured
 

@@ -175,7 +175,7 @@ def describe_faults() -> dict[str, str]:
     for name, changes in COOKIE_FAULTS.items():
         [(attribute, value)] = changes.items()
         described[name] = f"the session's cookie has {f'{attribute}={value}' if value else f'no {attribute}'}"
-    return described | OTHER_FAULTS
+    return {**described, **OTHER_FAULTS}
 
 
 class PlatformFaults:

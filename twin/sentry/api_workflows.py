@@ -173,8 +173,8 @@ def _action_to_json(action: Attributes) -> Attributes:
 
 def _get_path(holder: Any, path: str) -> Any:
     for part in path.split("."):
-        holder = holder.get(part) if isinstance(holder, dict) else None  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType] - JSON
-    return holder  # pyright: ignore[reportUnknownVariableType] - JSON
+        holder = holder.get(part) if isinstance(holder, dict) else None
+    return holder
 
 
 def _to_camel_case(name: str) -> str:

@@ -167,7 +167,7 @@ def _check_target(where: str, check: Properties) -> Iterator[InputRefusal]:
 
 def _check_ip_version(inputs: Properties) -> Iterator[InputRefusal]:
     config, url = inputs.get("config"), inputs.get("url")
-    version = config.get("ipVersion") if isinstance(config, dict) else None  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType] - JSON
+    version = config.get("ipVersion") if isinstance(config, dict) else None
     literal = _parse_address(url) if isinstance(url, str) else None
     if literal is not None and version == ("ipv6Only" if literal.version == 4 else "ipv4Only"):
         yield InputRefusal("config.ipVersion", f"config.ipVersion {version} contradicts the address in url")
@@ -190,7 +190,7 @@ def _check_regions(inputs: Properties) -> Iterator[InputRefusal]:
         if regions is None and (data.get("autoSelect") is not True or thresholds):
             yield InputRefusal(f"{where}.regions", f"{where}.regions is required unless autoSelect is true")
         elif isinstance(thresholds, dict):
-            keys: list[str] = list(thresholds)  # pyright: ignore[reportUnknownArgumentType] - JSON
+            keys: list[str] = list(thresholds)
             for key in keys:
                 if key not in (regions or []):
                     yield InputRefusal(

@@ -126,7 +126,7 @@ class VendorStore:
             "INSERT INTO log (stream, unix_time, entry) VALUES (?, ?, ?)",
             (stream, time.time(), json.dumps(entry)),
         )
-        return int(cursor.lastrowid or 0)
+        return cursor.lastrowid or 0
 
     def read_log(self, stream: str, after: int = 0) -> Log:
         """Return the entries of a log with a `seq` above `after`, oldest first."""

@@ -20,7 +20,7 @@ _SECRET: Final = "1b47061264138c4ac30d75fd1eb44270"
 _UNKNOWN: Final = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 
 
-class Recorder(policy._PolicyAnalyzerServicer):  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - no public way
+class Recorder(policy._PolicyAnalyzerServicer):  # noqa: SLF001 - no public way
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._inputs: dict[str, Any] = {}
@@ -77,5 +77,5 @@ def _name(urn: str) -> str:
     return urn.rpartition("::")[2]
 
 
-policy._PolicyAnalyzerServicer = Recorder  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - no public way
+policy._PolicyAnalyzerServicer = Recorder  # noqa: SLF001 - no public way
 PolicyPack("recorder", [StackValidationPolicy("nothing", "Refuses nothing.", lambda *_: None)])

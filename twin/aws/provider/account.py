@@ -102,9 +102,13 @@ class Account:
             s3={"addressing_style": "path"},
         )
         client = self._session.create_client(
-            service, region_name=region, endpoint_url=_endpoint(), config=config, **credentials
+            service,
+            region_name=region,
+            endpoint_url=_endpoint(),
+            config=config,
+            **credentials,  # pyrefly: ignore[bad-argument-type] - three of its strings
         )
-        client.meta.events.register("needs-retry.s3", _repeat_conflict)
+        client.meta.events.register("needs-retry.s3", _repeat_conflict)  # pyrefly: ignore[bad-argument-type] - a pause is what this event asks for
         return client
 
 
