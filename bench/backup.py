@@ -9,6 +9,7 @@ and prints what an hourly schedule pays for. `python bench/backup.py large [giga
 round that is not counted.
 """
 
+import json
 import os
 import shutil
 import subprocess
@@ -46,7 +47,7 @@ SMALL_TABLES: Final = 8
 PLAIN: Final = "pg_dump -Fc | upload"
 PARALLEL: Final = "pg_dump -Fd -j2, then sync"
 LOCAL: Final = "pg_restore -j2 of a local file"
-OURS: Final = (sys.executable, str(Path(__file__).with_name("backup_once.py")))
+RESTORED: Final = "bulwark, restored and compared"
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,9 @@ class Servers:
     stored: Path
     """The folder that the S3 server serves."""
 
+    recovery: Path
+    """The recovery file that names the database and the bucket."""
+
     @property
     def environment(self) -> dict[str, str]:
         """The environment of all commands. It has the credentials, so that no argument has any."""
@@ -71,9 +75,7 @@ class Servers:
             "PGPORT": str(self.cluster.port),
             "PGUSER": SUPERUSER,
             "PGPASSWORD": self.password,
-            "BENCH_URL": self.url("bench"),
-            "BENCH_TARGET": self.url("target"),
-            "BENCH_ENDPOINT": self.endpoint,
+            "BULWARK_RESTORE_PASSWORD": self.password,
             HOME_VARIABLE: str(self.folder.parent / "twin"),
             "AWS_ACCESS_KEY_ID": KEY_ID,
             "AWS_SECRET_ACCESS_KEY": SECRET,
@@ -86,10 +88,16 @@ class Servers:
         }
 
     def url(self, database: str) -> str:
-        return f"postgresql://{SUPERUSER}:{self.password}@127.0.0.1:{self.cluster.port}/{database}?sslmode=disable"
+        return f"postgresql://{SUPERUSER}@127.0.0.1:{self.cluster.port}/{database}?sslmode=disable"
+
+    def connect(self, database: str) -> psycopg.Connection:
+        return psycopg.connect(self.url(database), password=self.password, autocommit=True)
+
+    def bulwark(self, command: str, *options: str) -> list[str]:
+        return [sys.executable, "-P", "-m", "cli", command, "--recovery", str(self.recovery), *options]
 
     def execute(self, statement: str) -> None:
-        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+        with self.connect("postgres") as connection:
             connection.execute(statement.encode())
 
     def run(self, *pipelines: Pipeline, target: bool = False) -> Figures:
@@ -110,6 +118,7 @@ def start_servers() -> Generator[Servers]:
     """Start the servers; stop them and remove their data afterwards."""
     folder = Path(tempfile.mkdtemp(prefix="bulwark-bench-"))
     folder.chmod(0o711)
+    recovery = folder / "recovery.yaml"
     home, password = TwinHome(folder / "twin"), token_urlsafe()
     home.create()
     cluster = Cluster(home.postgres / "bench", home.port("bench"))
@@ -120,10 +129,25 @@ def start_servers() -> Generator[Servers]:
         cluster.create(password)
         cluster.start()
         with rclone_server(stored) as endpoint:
-            yield Servers(cluster, password, endpoint, folder / "work", stored)
+            servers = Servers(cluster, password, endpoint, folder / "work", stored, recovery)
+            write_recovery_file(servers)
+            yield servers
     finally:
         cluster.destroy()
         shutil.rmtree(folder)
+
+
+def write_recovery_file(servers: Servers) -> None:
+    database = {"type": "postgres", "url": servers.url("bench"), "password": {"env": "PGPASSWORD"}}
+    vault = {"bucket": BUCKET, "region": "us-east-1", "endpoint": servers.endpoint}
+    accepted = {"accept_without_versions": True, "accept_without_lock": True}  # the S3 server has neither
+    content = {
+        "name": "bench",
+        "stores": {"database": database},
+        "vaults": {"primary": vault | accepted},
+        "trust": {"unattested": "accept"},
+    }
+    servers.recovery.write_text(json.dumps(content))
 
 
 def fill(servers: Servers, scale: int) -> None:
@@ -141,7 +165,7 @@ def fill(servers: Servers, scale: int) -> None:
 def fill_unevenly(servers: Servers, megabytes: int) -> None:
     """Recreate the database `bench` with four fifths of it in one table."""
     fill(servers, megabytes * 4 // (5 * MEGABYTES_PER_SCALE))
-    with psycopg.connect(servers.url("bench"), autocommit=True) as connection:
+    with servers.connect("bench") as connection:
         for number in range(SMALL_TABLES):
             table = sql.Identifier(f"small_{number}")
             connection.execute(
@@ -156,8 +180,7 @@ def fill_unevenly(servers: Servers, megabytes: int) -> None:
 def backups(servers: Servers) -> dict[str, Callable[[], Figures]]:
     upload = ("rclone", "rcat", f"S:{BUCKET}/plain")
     return {
-        "bulwark": lambda: servers.run([[*OURS, "backup"]]),
-        "bulwark, without digests": lambda: servers.run([[*OURS, "dump"]]),
+        "bulwark": lambda: servers.run([servers.bulwark("backup", "--unattested")]),
         PLAIN: lambda: servers.run([["pg_dump", "-Fc", "bench"], upload]),
         "pg_dump -Fc -Z1 | upload": lambda: servers.run([["pg_dump", "-Fc", "-Z1", "bench"], upload]),
         "pg_dump -Fc to a file, then upload": lambda: servers.run(
@@ -176,9 +199,12 @@ def restores(servers: Servers) -> dict[str, Callable[[], Figures]]:
     fetch = ["rclone", "copyto", f"S:{BUCKET}/plain"]
     servers.run([[*fetch, str(local)]])
     return {
-        "bulwark verify --deep, on a server of its own": lambda: servers.run([[*OURS, "prove"]]),
-        "bulwark, restored and verified": lambda: servers.run([[*OURS, "verify"]], target=True),
-        "bulwark, restored": lambda: servers.run([[*OURS, "restore"]], target=True),
+        "bulwark verify --deep, on a server of its own": lambda: servers.run(
+            [servers.bulwark("verify", "--deep")]
+        ),
+        RESTORED: lambda: servers.run(
+            [servers.bulwark("restore", "--to", servers.url("target"))], target=True
+        ),
         "download, then pg_restore -j2": lambda: servers.run(
             [[*fetch, "plain.dump"]], [[*restore, "plain.dump"]], target=True
         ),
@@ -200,9 +226,9 @@ def compare(scale: int, rounds: int) -> None:
             path.name: disk_bytes(path) if path.is_dir() else path.stat().st_size
             for path in (servers.stored / BUCKET).iterdir()
         }
-        dumps = [path.stat().st_size for path in servers.stored.rglob("*.zst")]
+        largest = max(path.stat().st_size for path in servers.stored.rglob("*.zst"))
         Console().print(
-            f"Bytes stored: bulwark {dumps[-1]:,}; "
+            f"Bytes stored: bulwark {largest:,}; "
             + "; ".join(
                 f"{name} {size:,}" for name, size in sizes.items() if name in {"plain", "file", "folder"}
             )
@@ -222,9 +248,8 @@ def compare_uneven(gigabytes: int, rounds: int) -> None:
         contenders = {name: run for name, run in backups(servers).items() if name in chosen}
         show(f"Backup: {title}", run_in_turn(contenders, rounds), [PARALLEL], {("bulwark", PARALLEL): 0.9})
         servers.run([["pg_dump", "-Fc", "-Z1", "bench"], ["rclone", "rcat", f"S:{BUCKET}/plain"]])
-        ours = "bulwark, restored and verified"
-        contenders = {name: run for name, run in restores(servers).items() if name in {ours, LOCAL}}
-        show(f"Restore: {title}", run_in_turn(contenders, rounds), [LOCAL], {(ours, LOCAL): 0.9})
+        contenders = {name: run for name, run in restores(servers).items() if name in {RESTORED, LOCAL}}
+        show(f"Restore: {title}", run_in_turn(contenders, rounds), [LOCAL], {(RESTORED, LOCAL): 0.9})
 
 
 def costs() -> None:

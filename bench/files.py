@@ -5,10 +5,10 @@ Usage: `python bench/files.py [objects] [rounds]`. Source and vault are two S3 s
 memory (`memory_store.py`), the same for both contenders. Above 20,000 objects both begin with what an earlier
 run has left, because copying them all takes a server's time and nobody else's. It prints medians of whole
 processes with their children, the servers not counted. Beyond a sync, a backup records each object's SHA-256
-and version, a listing and a manifest. The commands of `./bulwark` load more modules than `files_once.py`
-does, which calls the same code.
+and version, a listing and a manifest.
 """
 
+import json
 import os
 import statistics
 import subprocess
@@ -34,6 +34,7 @@ from recovery.vault.vault import VaultClient
 
 HERE: Final = Path(__file__).resolve().parent
 RCLONE: Final = Path(sys.executable).with_name("rclone")
+KEY: Final = AccessKey("bench", "bench-secret")
 COPIED_AT_MOST: Final = 20_000
 """Objects that are copied in a first run; of more, both begin with the copies."""
 
@@ -66,8 +67,7 @@ def change(url: str, count: int, share: int) -> None:
 
 def leave_backup(url: str, count: int) -> None:
     """Put the listing and the manifest of an earlier backup of all objects into the vault."""
-    key = AccessKey("bench", "bench-secret")
-    vault = VaultClient(create_client("us-east-1", url, access_key=key), "vault", access_key=key)
+    vault = VaultClient(create_client("us-east-1", url, access_key=KEY), "vault", access_key=KEY)
     now = datetime.now(UTC)
     backup, etag = vault_layout.new_id(now), digest_of(BODY)
     lines = (
@@ -114,7 +114,10 @@ def main(count: int = 5_000, rounds: int = 3) -> None:
                         *(RCLONE, "sync", "source:documents", "target:plain"),
                         *("--checksum", "--transfers", "8", "--checkers", "16"),
                     ],
-                    "backup": [sys.executable, HERE / "files_once.py", source, target],
+                    "backup": [
+                        *(sys.executable, "-P", "-m", "cli", "backup", "--unattested"),
+                        *("--recovery", write_recovery_file(root, source, target)),
+                    ],
                 }
                 for share in (0, 1) if begins_copied else (100, 0, 1):
                     if share == 1:
@@ -136,6 +139,23 @@ def main(count: int = 5_000, rounds: int = 3) -> None:
     sys.stdout.write("\n".join(rows) + "\n")
 
 
+def write_recovery_file(root: Path, source: str, target: str) -> Path:
+    """Write the recovery file that names both servers, and return its path."""
+    key = {"access_key_id": {"env": "BENCH_KEY_ID"}, "secret_access_key": {"env": "BENCH_SECRET"}}
+    server = {"region": "us-east-1", "credentials": key}
+    files = {"type": "s3", "endpoint": source, "buckets": ["documents"], **server}
+    vault = {"endpoint": target, "bucket": "vault", "accept_without_lock": True, **server}
+    content = {
+        "name": "bench",
+        "stores": {"files": files},
+        "vaults": {"primary": vault},
+        "trust": {"unattested": "accept"},
+    }
+    path = root / "recovery.yaml"
+    path.write_text(json.dumps(content))
+    return path
+
+
 def environment_of(root: Path, source: str, target: str) -> dict[str, str]:
     """Return the environment of both contenders: rclone's remotes, and the project's modules."""
     environment = {
@@ -144,14 +164,16 @@ def environment_of(root: Path, source: str, target: str) -> dict[str, str]:
         "TMPDIR": str(root / "tmp"),
         "RCLONE_CONFIG": "",
         "PYTHONPATH": str(HERE.parent),
+        "BENCH_KEY_ID": KEY.id,
+        "BENCH_SECRET": KEY.secret,
     }
     for remote, url in (("SOURCE", source), ("TARGET", target)):
         options = {
             "TYPE": "s3",
             "PROVIDER": "Other",
             "ENDPOINT": url,
-            "ACCESS_KEY_ID": "bench",
-            "SECRET_ACCESS_KEY": "bench-secret",
+            "ACCESS_KEY_ID": KEY.id,
+            "SECRET_ACCESS_KEY": KEY.secret,
         }
         environment |= {f"RCLONE_CONFIG_{remote}_{name}": value for name, value in options.items()}
     return environment

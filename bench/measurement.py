@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Final
 
 import psutil
@@ -47,33 +48,37 @@ def measure(pipeline: Pipeline, environment: Mapping[str, str], temporary: Path)
     Run a pipeline to its end in the folder `temporary`, whose growth is measured.
 
     Raises:
-        CalledProcessError: a command failed; its error output went to standard error.
+        CalledProcessError: a command failed; what all of them said went to standard error.
     """
-    begin = time.perf_counter()
-    running: list[subprocess.Popen[bytes]] = []
-    for command in pipeline:
-        running.append(
-            subprocess.Popen(
-                command,
-                env=dict(environment),
-                cwd=temporary,
-                stdin=running[-1].stdout if running else subprocess.DEVNULL,
-                stdout=subprocess.PIPE if len(running) + 1 < len(pipeline) else subprocess.DEVNULL,
+    with TemporaryFile() as errors:
+        begin = time.perf_counter()
+        running: list[subprocess.Popen[bytes]] = []
+        for command in pipeline:
+            running.append(
+                subprocess.Popen(
+                    command,
+                    env=dict(environment),
+                    cwd=temporary,
+                    stdin=running[-1].stdout if running else subprocess.DEVNULL,
+                    stdout=subprocess.PIPE if len(running) + 1 < len(pipeline) else subprocess.DEVNULL,
+                    stderr=errors,
+                )
             )
-        )
-    for process in running:
-        if process.stdout:
-            process.stdout.close()  # so that the writer notices when its reader ends
-    watch = _ResourceWatch([one.pid for one in running], temporary)
-    cpu = 0.0
-    for command, process in zip(pipeline, running, strict=True):
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        cpu += usage.ru_utime + usage.ru_stime
-        if process.returncode:
-            raise subprocess.CalledProcessError(process.returncode, [str(part) for part in command])
-    wall = time.perf_counter() - begin
-    watch.end()
+        for process in running:
+            if process.stdout:
+                process.stdout.close()  # so that the writer notices when its reader ends
+        watch = _ResourceWatch([one.pid for one in running], temporary)
+        cpu = 0.0
+        for command, process in zip(pipeline, running, strict=True):
+            _, status, usage = os.wait4(process.pid, 0)
+            process.returncode = os.waitstatus_to_exitcode(status)
+            cpu += usage.ru_utime + usage.ru_stime
+            if process.returncode:
+                errors.seek(0)
+                sys.stderr.write(errors.read().decode(errors="replace"))
+                raise subprocess.CalledProcessError(process.returncode, [str(part) for part in command])
+        wall = time.perf_counter() - begin
+        watch.end()
     return Figures(wall, cpu, watch.memory / 1e6, watch.disk / 1e6)
 
 

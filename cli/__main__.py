@@ -1,5 +1,10 @@
 """The command line, as `python -m cli` in a checkout and as `bulwark` from a wheel."""
 
+# ruff: noqa: E402 - imports make most of what a garbage collection would go through
+from core.garbage_collection import collect_seldom
+
+collect_seldom()
+
 import json
 import os
 import sys
@@ -9,7 +14,6 @@ from cyclopts import CycloptsError, UnusedCliTokensError
 
 from cli.app import app
 from core.failure import Failure
-from core.garbage_collection import collect_seldom
 from toolchain.causes import explain_machine
 from toolchain.step import end_on_sigterm
 
@@ -22,7 +26,6 @@ _USAGE: Final = 2
 
 def main() -> None:
     """Run the command that the process's arguments name, and exit with its code."""
-    collect_seldom()
     end_on_sigterm()
     if not (sys.stdout.isatty() or sys.stderr.isatty()):
         # Without a terminal rich takes 80 columns, which are too few for the tables.

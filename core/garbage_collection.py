@@ -4,10 +4,10 @@ import atexit
 import gc
 from typing import Final
 
-_ALLOCATIONS: Final = 50_000
+_ALLOCATIONS: Final = 200_000
 """
-Objects that a command makes before those are looked for that no one uses any more. Python's own 700 costs a
-third of the time in which AWS's descriptions are read, and little of what is made here is ever of no use.
+Objects that a command makes before those are looked for that no one uses any more. Imports make fewer, and
+each look would go through all of them. Little of what is made here is ever of no use.
 """
 
 

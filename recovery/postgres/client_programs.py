@@ -116,7 +116,7 @@ def find_client_programs(url: str, *, major: int, folder: Path | None = None) ->
     found.sort(key=lambda clients: clients.preference)
     demands_tls = requires_tls(url)
     for clients in found:
-        if clients.major >= major and clients.is_complete and (clients.has_tls or not demands_tls):
+        if clients.major >= major and clients.is_complete and (not demands_tls or clients.has_tls):
             return clients
     installed = [clients for clients in found if clients.is_complete]
     recent = [clients for clients in installed if clients.major >= major]
