@@ -145,7 +145,7 @@ def delete_others(home: TwinHome, found: list[dict[str, Any]]) -> None:
         model.store.close()
 
 
-@pytest.mark.scenario("a platform of its own")
+@pytest.mark.scenario("a deployed stack")
 @pytest.mark.shares("adoption")
 def test_what_exists_is_found_and_used_whoever_made_it(installation: Installation, draw: Draw) -> None:
     home = installation.home

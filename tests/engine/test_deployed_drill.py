@@ -26,7 +26,7 @@ from recovery.drill.smoke_tests import find_leftover_processes
 from twin.neon.model import Neon
 from twin.vendor.store import VendorStore
 
-pytestmark = [pytest.mark.shares("deployed"), pytest.mark.scenario("a platform of its own")]
+pytestmark = [pytest.mark.shares("deployed"), pytest.mark.scenario("a deployed stack")]
 
 KILLED_PHASES = (
     ("corruption", "remove"),

@@ -17,7 +17,7 @@ from recovery.drill.evidence import Drill
 from recovery.drill.records import to_json
 from twin.aws.issuer import issue_token
 
-pytestmark = [pytest.mark.shares("fast_twin"), pytest.mark.scenario("backups of a stack")]
+pytestmark = [pytest.mark.shares("fast_twin"), pytest.mark.scenario("a deployed stack")]
 
 
 def run(fast_twin: FastTwin, *arguments: str) -> CommandResult:

@@ -18,7 +18,7 @@ from sampling import Draw
 
 from cli.destroy import LOCKED
 
-pytestmark = [pytest.mark.shares("interruption"), pytest.mark.scenario("a platform of its own")]
+pytestmark = [pytest.mark.shares("interruption"), pytest.mark.scenario("a deployed stack")]
 
 SOON_SECONDS = 10
 NO_WARM_PLUGINS = {"PYTHONNOUSERSITE": "1"}

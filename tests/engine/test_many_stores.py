@@ -168,7 +168,7 @@ def count_rows(taken: dict[str, Any]) -> dict[str, int]:
     }
 
 
-@pytest.mark.scenario("a platform of its own")
+@pytest.mark.scenario("a deployed stack")
 def test_each_store_is_backed_up_restored_and_told_by_its_name(
     installation: Installation, tmp_path: Path, draw: Draw
 ) -> None:
@@ -197,7 +197,7 @@ def test_each_store_is_backed_up_restored_and_told_by_its_name(
     assert names == ["database", "legacy", "orders", "avatars", "files", "state"]
 
 
-@pytest.mark.scenario("a platform of its own")
+@pytest.mark.scenario("a deployed stack")
 def test_staging_stands_beside_it_with_stores_of_the_same_names_and_goes_without_touching_it(
     installation: Installation, legacy: dict[str, str]
 ) -> None:

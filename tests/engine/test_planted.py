@@ -21,7 +21,7 @@ from recovery.vault.client import AccessKey, create_client
 from recovery.vault.vault import VaultClient
 from twin.aws.issuer import issue_token
 
-pytestmark = [pytest.mark.shares("fast_twin-2"), pytest.mark.scenario("backups of a stack")]
+pytestmark = [pytest.mark.shares("fast_twin-2"), pytest.mark.scenario("a deployed stack")]
 
 
 def run(fast_twin: FastTwin, *arguments: str) -> CommandResult:

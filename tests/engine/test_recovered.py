@@ -23,7 +23,7 @@ from twin.elsewhere import KEY_SECRETS, PORT, ensure_identity, read_recipient
 from twin.sample_app import hiring
 from twin.sample_app.draw import Draw, Size
 
-pytestmark = [pytest.mark.shares("fast_twin"), pytest.mark.scenario("backups of a stack")]
+pytestmark = [pytest.mark.shares("fast_twin"), pytest.mark.scenario("a deployed stack")]
 
 
 @pytest.fixture

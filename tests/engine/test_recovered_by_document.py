@@ -12,7 +12,7 @@ from role_clients import administrator, hidden_state, job_environment
 
 from twin.neon.model import Neon
 
-pytestmark = [pytest.mark.shares("fast_twin"), pytest.mark.scenario("backups of a stack")]
+pytestmark = [pytest.mark.shares("fast_twin"), pytest.mark.scenario("a deployed stack")]
 
 NAME = "example-twin/jobs/backup-writer"
 

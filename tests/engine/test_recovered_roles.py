@@ -15,7 +15,7 @@ from sampling import Draw
 
 from twin.vendor.store import VendorStore
 
-pytestmark = [pytest.mark.shares("fast_twin-2"), pytest.mark.scenario("backups of a stack")]
+pytestmark = [pytest.mark.shares("fast_twin-2"), pytest.mark.scenario("a deployed stack")]
 
 WRITER, RESTORER = "example-twin-backup-writer", "example-twin-backup-restorer"
 POLICIES = {WRITER: "backup-writer", RESTORER: "backup-restorer"}

@@ -14,7 +14,7 @@ from engine.stack_target import ELSEWHERE_KEY
 from twin.elsewhere import KEY_SECRETS
 from twin.host.home import TwinHome
 
-pytestmark = [pytest.mark.shares("fast_twin"), pytest.mark.scenario("backups of a stack")]
+pytestmark = [pytest.mark.shares("fast_twin"), pytest.mark.scenario("a deployed stack")]
 
 
 def role_variables(home: TwinHome, name: str) -> dict[str, str]:
