@@ -161,6 +161,11 @@ def run_in_turn(contenders: Mapping[str, Callable[[], Figures]], rounds: int) ->
     return results
 
 
+def write_beside_goal(figure: str, goal: float | None) -> str:
+    """Return a figure with what is good enough, if there is such a number."""
+    return figure if goal is None else f"{figure} (goal: {goal:g})"
+
+
 def show(
     title: str,
     results: Mapping[str, list[Figures]],
@@ -193,7 +198,7 @@ def show(
             f"{memory:.0f} MB",
             f"{disk:.0f} MB",
             *(
-                f"{ratio:.2f}" + (f" (goal: {goals[name, other]})" if (name, other) in goals else "")
+                write_beside_goal(f"{ratio:.2f}", goals.get((name, other)))
                 for ratio, other in zip(ratios, against, strict=True)
             ),
         )

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple, cast
 
 import pulumi
+from measurement import write_beside_goal
 from pulumi import automation
 from rich.console import Console
 from rich.table import Table
@@ -48,6 +49,9 @@ from pulumi_policy import EnforcementLevel, PolicyPack, StackValidationPolicy
 nothing = StackValidationPolicy("nothing", "Refuses nothing.", lambda stack, report: None)
 PolicyPack("empty", [nothing], enforcement_level=EnforcementLevel.MANDATORY)
 """
+
+GOALS: Final = {500: 1.12, 3_000: 1.1}
+"""Resources -> the largest ratio of our pack's wall time to no pack's that is good enough."""
 
 VARIANTS: Final = ("none", "an empty one", "ours", "ours and the base's")
 VENDORS: Final = ("aws", "neon", "pagerduty", "railway", "sentry", "uptimerobot", "vercel")
@@ -218,12 +222,13 @@ def _median(times: Sequence[CpuTime]) -> CpuTime:
 def _add_rows(table: Table, count: int, medians: Sequence[CpuTime]) -> None:
     """Add a row for each of `VARIANTS`."""
     for variant, median in zip(VARIANTS, medians, strict=True):
-        seconds = [
-            cell
-            for one, without in zip(median, medians[0], strict=True)
-            for cell in (f"{one:.2f} s", f"{one / without:.2f}")
-        ]
-        table.add_row(f"{count}", variant, *seconds)
+        wall, cpu = (one / without for one, without in zip(median, medians[0], strict=True))
+        goal = GOALS.get(count) if variant == "ours" else None
+        table.add_row(
+            *(f"{count}", variant),
+            *(f"{median.wall:.2f} s", write_beside_goal(f"{wall:.2f}", goal)),
+            *(f"{median.cpu:.2f} s", f"{cpu:.2f}"),
+        )
 
 
 def main(rounds: int, sizes: Sequence[int]) -> None:
