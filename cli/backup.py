@@ -14,16 +14,8 @@ from cli.events import RunLog
 from cli.left_out import describe_left_out
 from cli.options import ChosenStackOption, JsonOption, RecoveryOption, TwinOption
 from cli.output import format_lock, format_size
-from cli.recovery_context import (
-    DocumentedStack,
-    RecoverySource,
-    choose_stores,
-    describe_options,
-    export_state,
-    find_source,
-    open_context,
-    open_stores,
-)
+from cli.recovery_context import choose_stores, export_state, open_context, open_stores
+from cli.recovery_source import DocumentedStack, RecoverySource, describe_options, find_source
 from core import vault_layout
 from core.failure import Failure
 from core.text import printable

@@ -13,16 +13,8 @@ from cli.elsewhere import list_copies
 from cli.ending import Ending
 from cli.options import ChosenStackOption, JsonOption, RecoveryOption, StoreOption, TwinOption
 from cli.output import format_day, format_size
-from cli.recovery_context import (
-    RecoverySource,
-    choose_held,
-    declared_stores,
-    describe_options,
-    describe_source,
-    find_source,
-    open_context,
-    stores_to_prove,
-)
+from cli.recovery_context import choose_held, declared_stores, open_context, stores_to_prove
+from cli.recovery_source import RecoverySource, describe_options, describe_source, find_source
 from core import vault_layout
 from core.console import PrintableConsole, plain
 from core.objectives import format_duration

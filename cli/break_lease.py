@@ -5,7 +5,8 @@ from collections.abc import Iterable, Iterator
 
 from cli import deploy
 from cli.options import ChosenStackOption, RecoveryOption, StoreOption, TwinOption
-from cli.recovery_context import RecoverySource, declared_stores, describe_source, find_source, open_context
+from cli.recovery_context import declared_stores, open_context
+from cli.recovery_source import RecoverySource, describe_source, find_source
 from core import vault_layout
 from core.failure import Failure
 from engine.stack_target import StackTarget

@@ -10,7 +10,8 @@ from cyclopts import Parameter
 from cli.events import RunLog
 from cli.options import ChosenStackOption, JsonOption, RecoveryOption, StoreOption, TwinOption
 from cli.output import format_lock, format_size
-from cli.recovery_context import choose_held, find_source, open_context
+from cli.recovery_context import choose_held, open_context
+from cli.recovery_source import find_source
 from core.failure import Failure
 from recovery.attestation import KEY_VARIABLE
 from recovery.context import require_vault

@@ -146,7 +146,7 @@ def _read_last_lock(target: StackTarget, bucket: dict[str, Any]) -> datetime | N
     Raises:
         Failure: the bucket can't be read.
     """
-    from cli.recovery_context import open_vault  # noqa: PLC0415 - botocore takes a second
+    from cli.stack_recovery import open_vault  # noqa: PLC0415 - botocore takes a second
 
     provider = str(bucket.get("provider", "")).rsplit("::", 2)[-2]
     region = str(bucket["outputs"].get("region") or bucket["outputs"]["bucketRegion"])

@@ -10,7 +10,8 @@ from cyclopts import Parameter
 
 from cli.attested_documents import attest_all, describe_stored, read_documents, store_all
 from cli.options import ChosenStackOption, JsonOption, RecoveryOption, TwinOption
-from cli.recovery_context import find_source, open_context
+from cli.recovery_context import open_context
+from cli.recovery_source import find_source
 from core.failure import Failure
 from recovery import catalogue
 from recovery.attestation import KEY_VARIABLE

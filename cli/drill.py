@@ -30,7 +30,7 @@ from cli.options import (
     UnsandboxedOption,
 )
 from cli.output import format_lock
-from cli.recovery_context import DocumentedSource, DocumentedStack, RecoverySource, find_source
+from cli.recovery_source import DocumentedSource, DocumentedStack, RecoverySource, find_source
 from cli.service_report import print_outages
 from core.console import PrintableConsole, plain
 from core.failure import Failure

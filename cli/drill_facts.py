@@ -36,7 +36,8 @@ def read_history(target: StackTarget, engine: auto.Stack) -> str:
         Failure: the vault does not answer.
     """
     # botocore takes a second, and deployments on the twin do without.
-    from cli.recovery_context import find_trust, open_vault  # noqa: PLC0415
+    from cli.recovery_context import find_trust  # noqa: PLC0415
+    from cli.stack_recovery import open_vault  # noqa: PLC0415
     from readiness.records import find_passed  # noqa: PLC0415
     from recovery import catalogue  # noqa: PLC0415
     from recovery.drill import records  # noqa: PLC0415

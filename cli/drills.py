@@ -15,14 +15,8 @@ from cli.attested_documents import read_attestation
 from cli.credential_report import print_all_calls
 from cli.options import ChosenStackOption, JsonOption, RecoveryOption, StoreOption, TwinOption
 from cli.output import write_files
-from cli.recovery_context import (
-    DocumentedSource,
-    DocumentedStack,
-    RecoverySource,
-    declared_stores,
-    find_source,
-    open_context,
-)
+from cli.recovery_context import declared_stores, open_context
+from cli.recovery_source import DocumentedSource, DocumentedStack, RecoverySource, find_source
 from core.console import PrintableConsole, plain
 from core.documents import DocumentError, read_file
 from core.failure import Failure

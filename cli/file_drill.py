@@ -18,7 +18,8 @@ from cli.drill_session import (
     open_drill_folder,
     temporary_files_in,
 )
-from cli.recovery_context import DocumentedSource, open_context
+from cli.recovery_context import open_context
+from cli.recovery_source import DocumentedSource
 from cli.servers import is_scratch_server_left, scratch_server
 from cli.socket_relay import relay_socket
 from core.failure import Failure

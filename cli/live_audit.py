@@ -14,7 +14,8 @@ import pulumi.automation as auto
 from cli import drift_note, drill_facts, live_report
 from cli.live_report import LiveAudit
 from cli.policy_analysis import analyze
-from cli.recovery_context import export_state, open_elsewhere, open_file_source
+from cli.recovery_context import export_state
+from cli.stack_recovery import open_elsewhere, open_file_source
 from components.settings import BackupSettings, Settings, SettingsError
 from core.console import PrintableConsole
 from core.failure import Failure

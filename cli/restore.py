@@ -22,16 +22,8 @@ from cli.options import (
     UnsandboxedOption,
 )
 from cli.output import format_size
-from cli.recovery_context import (
-    RecoverySource,
-    declared_stores,
-    describe_source,
-    find_source,
-    find_trust,
-    open_context,
-    open_stores,
-    open_vaults,
-)
+from cli.recovery_context import declared_stores, find_trust, open_context, open_stores, open_vaults
+from cli.recovery_source import RecoverySource, describe_source, find_source
 from cli.servers import new_server
 from core.console import PrintableConsole, plain
 from core.failure import Failure

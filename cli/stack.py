@@ -228,7 +228,7 @@ def _record_issuer_keys(target: StackTarget, outputs: dict[str, Any]) -> None:
     """Record the keys that sign attestations, or say why they are not recorded: the next `up` tries again."""
     if "vault" not in outputs:
         return
-    from cli.recovery_context import record_issuer_keys  # noqa: PLC0415 - botocore takes a second
+    from cli.stack_recovery import record_issuer_keys  # noqa: PLC0415 - botocore takes a second
 
     try:
         record_issuer_keys(target, outputs["vault"])

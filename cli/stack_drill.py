@@ -12,7 +12,8 @@ from cli.drill_facts import drill_objectives
 from cli.drill_session import DrilledStore, DrillSession, open_drill_folder, temporary_files_in
 from cli.file_drill import LocalEnvironment
 from cli.receiving_stack import choose_receivers, open_receiver
-from cli.recovery_context import DocumentedStack, export_state, open_context, open_stores
+from cli.recovery_context import export_state, open_context, open_stores
+from cli.recovery_source import DocumentedStack
 from cli.response_journal import open_journal
 from components.settings import NeonSettings, Settings
 from components.settings.drill import name_keys

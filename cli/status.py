@@ -13,8 +13,9 @@ from cyclopts import Parameter, validators
 from cli import drift_note
 from cli.options import JsonOption, StackOption, TwinOption
 from cli.output import write_files
-from cli.recovery_context import find_trust, open_elsewhere, open_vaults
+from cli.recovery_context import find_trust, open_vaults
 from cli.servers import list_servers
+from cli.stack_recovery import open_elsewhere
 from core.console import PrintableConsole
 from core.failure import Failure, split_failure
 from engine import session

@@ -35,14 +35,8 @@ from cli.options import (
     TwinOption,
     UnsandboxedOption,
 )
-from cli.recovery_context import (
-    RecoverySource,
-    choose_held,
-    describe_options,
-    find_source,
-    open_context,
-    stores_to_prove,
-)
+from cli.recovery_context import choose_held, open_context, stores_to_prove
+from cli.recovery_source import RecoverySource, describe_options, find_source
 from cli.servers import scratch_server
 from core.console import PrintableConsole
 from core.failure import Failure

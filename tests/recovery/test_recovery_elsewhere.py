@@ -16,7 +16,6 @@ from s3_server import KEY_ID, SECRET, Fault
 from servers import PASSWORD, NewDatabase
 from vaults import ProxiedVault, back_up_database
 
-from cli import recovery_context
 from cli.backups import backups as backups_command
 from cli.restore import restore as restore_command
 from cli.verify import verify as verify_command
@@ -283,7 +282,7 @@ def test_a_stack_whose_aws_account_is_lost_restores_from_elsewhere(  # noqa: PLR
     backups = production.vaults.model_copy(update={"elsewhere": store, "operator_keys": TRUST.operator_keys})
     # The backups of these tests are those of a stack of this name.
     target = WithoutAws("test", production.model_copy(update={"backups": backups}), "real")
-    monkeypatch.setattr(recovery_context, "find_target", lambda *_, **__: target)
+    monkeypatch.setattr("engine.targets.find_target", lambda *_, **__: target)
     for name, value in zip(ELSEWHERE_KEY, (KEY_ID, SECRET), strict=True):
         monkeypatch.setenv(name, value)
     assert backups_command(stack="test", vault="elsewhere", as_json=True) == 0
