@@ -30,13 +30,13 @@ _MAX_FILE_BYTES = 64 << 20
 class AttestedDocument(BaseModel):
     """A verification or a disownment, as text, with its attestation."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     document: str
     attestation: str | None
 
 
-class _Printed(BaseModel):
+class _Printed(BaseModel, defer_build=True):
     """The part of a command's --json output that another run stores."""
 
     documents: Annotated[tuple[AttestedDocument, ...], Field(max_length=100_000)]

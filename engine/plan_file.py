@@ -28,7 +28,7 @@ class ResourcePlan:
     """Each input that is added, changed or removed, with its value; secrets are left out."""
 
 
-class _InputDifference(BaseModel):
+class _InputDifference(BaseModel, defer_build=True):
     """Inputs by name; the fields are the engine's (pulumi 3.259.0, sdk/go/common/apitype/plan.go)."""
 
     adds: dict[str, Any] | None = None
@@ -36,17 +36,17 @@ class _InputDifference(BaseModel):
     deletes: tuple[str, ...] | None = None
 
 
-class _Goal(BaseModel):
+class _Goal(BaseModel, defer_build=True):
     protect: bool | None = None
     inputDiff: _InputDifference | None = None  # noqa: N815 - the engine's name
 
 
-class _PlannedResource(BaseModel):
+class _PlannedResource(BaseModel, defer_build=True):
     steps: tuple[str, ...] | None
     goal: _Goal | None = None
 
 
-class _Plan(BaseModel):
+class _Plan(BaseModel, defer_build=True):
     resourcePlans: dict[str, _PlannedResource]  # noqa: N815 - the engine's name
 
 

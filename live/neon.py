@@ -5,14 +5,14 @@ from datetime import datetime
 from typing import Final
 
 import httpx
-from pydantic import BaseModel, RootModel
+from pydantic import BaseModel, Field
 
-from live.vendor_api import Api
+from live.vendor_api import Api, VendorList
 
 _PAGE_ITEMS: Final = "400"
 
 
-class NeonUsage(BaseModel):
+class NeonUsage(BaseModel, defer_build=True):
     """
     What a project used or may use in a consumption period, by Neon's names; 0 as a limit is none.
 
@@ -34,8 +34,8 @@ class NeonQuota(NeonUsage):
     """Of each branch by itself."""
 
 
-class _ProjectSettings(BaseModel):
-    quota: NeonQuota = NeonQuota()
+class _ProjectSettings(BaseModel, defer_build=True):
+    quota: NeonQuota = Field(default_factory=NeonQuota)
 
 
 class NeonProject(NeonUsage):
@@ -49,17 +49,17 @@ class NeonProject(NeonUsage):
     created_at: datetime | None = None
     history_retention_seconds: int = 0
     consumption_period_end: datetime | None = None
-    settings: _ProjectSettings = _ProjectSettings()
+    settings: _ProjectSettings = Field(default_factory=_ProjectSettings)
 
 
-class _Pagination(BaseModel):
+class _Pagination(BaseModel, defer_build=True):
     """Where a list goes on: projects name it `cursor`, branches `next`."""
 
     cursor: str | None = None
     next: str | None = None
 
 
-class NeonMembership(BaseModel):
+class NeonMembership(BaseModel, defer_build=True):
     """An organization with its plan, such as launch."""
 
     id: str
@@ -67,20 +67,20 @@ class NeonMembership(BaseModel):
     plan: str = ""
 
 
-class _Organizations(BaseModel):
+class _Organizations(BaseModel, defer_build=True):
     organizations: list[NeonMembership]
 
 
-class _Projects(BaseModel):
+class _Projects(BaseModel, defer_build=True):
     projects: list[NeonProject]
     pagination: _Pagination | None = None
 
 
-class _OneProject(BaseModel):
+class _OneProject(BaseModel, defer_build=True):
     project: NeonProject
 
 
-class NeonBranch(BaseModel):
+class NeonBranch(BaseModel, defer_build=True):
     """A branch of a project; a root branch has no parent."""
 
     id: str
@@ -91,12 +91,12 @@ class NeonBranch(BaseModel):
     """Bytes; missing where Neon has not measured it yet."""
 
 
-class _Branches(BaseModel):
+class _Branches(BaseModel, defer_build=True):
     branches: list[NeonBranch]
     pagination: _Pagination | None = None
 
 
-class NeonEndpoint(BaseModel):
+class NeonEndpoint(BaseModel, defer_build=True):
     """A compute of a branch, with its direct host."""
 
     id: str
@@ -105,11 +105,11 @@ class NeonEndpoint(BaseModel):
     type: str = "read_write"
 
 
-class _Endpoints(BaseModel):
+class _Endpoints(BaseModel, defer_build=True):
     endpoints: list[NeonEndpoint]
 
 
-class NeonOperation(BaseModel):
+class NeonOperation(BaseModel, defer_build=True):
     """A piece of work at Neon; `status` is scheduling, running, finished, or how it failed."""
 
     id: str
@@ -117,34 +117,34 @@ class NeonOperation(BaseModel):
     action: str = ""
 
 
-class _Operations(BaseModel):
+class _Operations(BaseModel, defer_build=True):
     operations: list[NeonOperation] = []
 
 
-class _OneOperation(BaseModel):
+class _OneOperation(BaseModel, defer_build=True):
     operation: NeonOperation
 
 
-class _NeonRole(BaseModel):
+class _NeonRole(BaseModel, defer_build=True):
     name: str
 
 
-class _Roles(BaseModel):
+class _Roles(BaseModel, defer_build=True):
     roles: list[_NeonRole]
 
 
-class NeonDatabase(BaseModel):
+class NeonDatabase(BaseModel, defer_build=True):
     """A database of a branch."""
 
     name: str
     owner_name: str
 
 
-class _Databases(BaseModel):
+class _Databases(BaseModel, defer_build=True):
     databases: list[NeonDatabase]
 
 
-class NeonApiKey(BaseModel):
+class NeonApiKey(BaseModel, defer_build=True):
     """A key of Neon's API, without its token, which is shown once. One of a project reaches that alone."""
 
     id: int
@@ -155,7 +155,7 @@ class NeonApiKey(BaseModel):
     last_used_from_addr: str | None = None
 
 
-class _ApiKeys(RootModel[list[NeonApiKey]]):
+class _ApiKeys(VendorList[NeonApiKey]):
     pass
 
 

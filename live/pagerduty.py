@@ -12,14 +12,14 @@ from live.vendor_api import Api
 PagerDutyCollection = Literal["schedules", "escalation_policies", "services"]
 
 
-class PagerDutyReference(BaseModel):
+class PagerDutyReference(BaseModel, defer_build=True):
     """An integration as a service lists it."""
 
     id: str
     summary: str = ""
 
 
-class PagerDutyObject(BaseModel):
+class PagerDutyObject(BaseModel, defer_build=True):
     """A schedule, an escalation policy or a service; a service has integrations."""
 
     id: str
@@ -27,7 +27,7 @@ class PagerDutyObject(BaseModel):
     integrations: list[PagerDutyReference] = Field(default_factory=list[PagerDutyReference])
 
 
-class _Page(BaseModel):
+class _Page(BaseModel, defer_build=True):
     """A page of one collection."""
 
     schedules: list[PagerDutyObject] = Field(default_factory=list[PagerDutyObject])
@@ -44,13 +44,13 @@ def list_collection(api: Api, collection: PagerDutyCollection) -> list[PagerDuty
     return [one for page in pages for one in getattr(page, collection)]
 
 
-class PagerDutyAssignment(BaseModel):
+class PagerDutyAssignment(BaseModel, defer_build=True):
     """Somebody who was called of an incident."""
 
     assignee: PagerDutyReference
 
 
-class PagerDutyIncident(BaseModel):
+class PagerDutyIncident(BaseModel, defer_build=True):
     """An incident, for which somebody is called."""
 
     id: str
@@ -61,7 +61,7 @@ class PagerDutyIncident(BaseModel):
     assignments: list[PagerDutyAssignment] = Field(default_factory=list[PagerDutyAssignment])
 
 
-class _IncidentPage(BaseModel):
+class _IncidentPage(BaseModel, defer_build=True):
     incidents: list[PagerDutyIncident]
     offset: int
     limit: int

@@ -21,7 +21,7 @@ _MOST: Final = 50
 _LETTERS: Final = 200
 
 
-class RailwayDeployment(BaseModel):
+class RailwayDeployment(BaseModel, defer_build=True):
     """One deployment of a service in an environment."""
 
     id: str
@@ -40,20 +40,20 @@ class RailwayDeployment(BaseModel):
         return str(meta.get("commitHash") or meta.get("image") or "")
 
 
-class _Error(BaseModel):
+class _Error(BaseModel, defer_build=True):
     message: str = ""
 
 
-class _Answer(BaseModel):
+class _Answer(BaseModel, defer_build=True):
     data: dict[str, Any] | None = None
     errors: list[_Error] = []
 
 
-class _Edge(BaseModel):
+class _Edge(BaseModel, defer_build=True):
     node: RailwayDeployment
 
 
-class _Edges(BaseModel):
+class _Edges(BaseModel, defer_build=True):
     edges: list[_Edge]
 
 

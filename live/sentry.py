@@ -5,12 +5,12 @@ from itertools import islice
 from typing import Final
 
 import httpx
-from pydantic import BaseModel, RootModel
+from pydantic import BaseModel, Field
 
-from live.vendor_api import Api, WritingApi
+from live.vendor_api import Api, VendorList, WritingApi
 
 
-class SentryObject(BaseModel):
+class SentryObject(BaseModel, defer_build=True):
     """An organization, a team or a project; a project has a platform, such as node-express."""
 
     id: str
@@ -19,7 +19,7 @@ class SentryObject(BaseModel):
     platform: str | None = None
 
 
-class SentryMonitor(BaseModel):
+class SentryMonitor(BaseModel, defer_build=True):
     """A monitor, which the API also calls a detector."""
 
     id: str
@@ -28,14 +28,14 @@ class SentryMonitor(BaseModel):
     projectId: str = ""  # noqa: N815 - Sentry's name
 
 
-class SentryKey(BaseModel):
+class SentryKey(BaseModel, defer_build=True):
     """A client key of a project."""
 
     id: str
     name: str
 
 
-class SentryAlert(BaseModel):
+class SentryAlert(BaseModel, defer_build=True):
     """An alert, which the API calls a workflow, with the ids of the monitors that it listens to."""
 
     id: str
@@ -44,39 +44,39 @@ class SentryAlert(BaseModel):
     lastTriggered: datetime | None = None  # noqa: N815 - Sentry's name
 
 
-class _PagerdutyService(BaseModel):
+class _PagerdutyService(BaseModel, defer_build=True):
     id: int
     service: str
 
 
-class _ServiceTable(BaseModel):
+class _ServiceTable(BaseModel, defer_build=True):
     service_table: list[_PagerdutyService] = []
 
 
-class SentryIntegration(BaseModel):
+class SentryIntegration(BaseModel, defer_build=True):
     """An integration that somebody installed; one of PagerDuty has services."""
 
     id: str
-    configData: _ServiceTable = _ServiceTable()  # noqa: N815 - Sentry's name
+    configData: _ServiceTable = Field(default_factory=_ServiceTable)  # noqa: N815 - Sentry's name
 
 
-class _ChangedIssue(BaseModel):
+class _ChangedIssue(BaseModel, defer_build=True):
     """What a change of an issue is answered with; nothing of it is needed."""
 
 
-class _SentryKeyPage(RootModel[list[SentryKey]]):
+class _SentryKeyPage(VendorList[SentryKey]):
     pass
 
 
-class _SentryAlertPage(RootModel[list[SentryAlert]]):
+class _SentryAlertPage(VendorList[SentryAlert]):
     pass
 
 
-class _SentryIntegrationPage(RootModel[list[SentryIntegration]]):
+class _SentryIntegrationPage(VendorList[SentryIntegration]):
     pass
 
 
-class SentryCronEnvironment(BaseModel):
+class SentryCronEnvironment(BaseModel, defer_build=True):
     """A cron monitor in one environment: the status of its last check-in, and its times."""
 
     status: str
@@ -85,7 +85,7 @@ class SentryCronEnvironment(BaseModel):
     nextCheckIn: datetime | None = None  # noqa: N815 - Sentry's name
 
 
-class SentryCron(BaseModel):
+class SentryCron(BaseModel, defer_build=True):
     """A cron monitor with its environments; one that never had a check-in has none."""
 
     name: str
@@ -94,7 +94,7 @@ class SentryCron(BaseModel):
     environments: list[SentryCronEnvironment] = []
 
 
-class SentryIssue(BaseModel):
+class SentryIssue(BaseModel, defer_build=True):
     """An issue; a person calls it by `shortId`, and the API by `id`."""
 
     id: str
@@ -113,19 +113,19 @@ _ISSUE_PAGES: Final = 3
 """Of 100 issues each. Whoever has more open ones needs no list."""
 
 
-class _SentryCronPage(RootModel[list[SentryCron]]):
+class _SentryCronPage(VendorList[SentryCron]):
     pass
 
 
-class _SentryIssuePage(RootModel[list[SentryIssue]]):
+class _SentryIssuePage(VendorList[SentryIssue]):
     pass
 
 
-class _SentryMonitorPage(RootModel[list[SentryMonitor]]):
+class _SentryMonitorPage(VendorList[SentryMonitor]):
     pass
 
 
-class _SentryPage(RootModel[list[SentryObject]]):
+class _SentryPage(VendorList[SentryObject]):
     pass
 
 

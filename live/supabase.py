@@ -2,14 +2,14 @@
 
 from typing import Final
 
-from pydantic import AliasChoices, BaseModel, Field, RootModel
+from pydantic import AliasChoices, BaseModel, Field
 
-from live.vendor_api import Api
+from live.vendor_api import Api, VendorList
 
 API_URL: Final = "https://api.supabase.com"
 
 
-class SupabaseProject(BaseModel):
+class SupabaseProject(BaseModel, defer_build=True):
     """A project; `ref` is the first part of its address."""
 
     ref: str = Field(validation_alias=AliasChoices("ref", "id"))
@@ -17,17 +17,17 @@ class SupabaseProject(BaseModel):
     region: str
 
 
-class SupabaseBucket(BaseModel):
+class SupabaseBucket(BaseModel, defer_build=True):
     """A bucket of a project's storage."""
 
     name: str
 
 
-class _SupabaseProjects(RootModel[list[SupabaseProject]]):
+class _SupabaseProjects(VendorList[SupabaseProject]):
     pass
 
 
-class _SupabaseBuckets(RootModel[list[SupabaseBucket]]):
+class _SupabaseBuckets(VendorList[SupabaseBucket]):
     pass
 
 

@@ -4,19 +4,19 @@ from datetime import UTC, datetime
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
-from pydantic import AliasChoices, BaseModel, Field, RootModel
+from pydantic import AliasChoices, BaseModel, Field
 
-from live.vendor_api import Api
+from live.vendor_api import Api, VendorList
 
 
-class AssignedContact(BaseModel):
+class AssignedContact(BaseModel, defer_build=True):
     """A contact that a monitor tells, `threshold` minutes after it went down."""
 
     alertContactId: int | str  # noqa: N815 - UptimeRobot's name
     threshold: int = 0
 
 
-class LiveMonitor(BaseModel):
+class LiveMonitor(BaseModel, defer_build=True):
     """The fields of a monitor that are used here; the `url` of a heartbeat is the token of its address."""
 
     id: int
@@ -35,24 +35,24 @@ class LiveMonitor(BaseModel):
     assignedAlertContacts: list[AssignedContact] = Field(default_factory=list[AssignedContact])  # noqa: N815
 
 
-class _MonitorPage(BaseModel):
+class _MonitorPage(BaseModel, defer_build=True):
     data: list[LiveMonitor]
     nextLink: str | None = None  # noqa: N815 - UptimeRobot's name
 
 
-class MonitorOutage(BaseModel):
+class MonitorOutage(BaseModel, defer_build=True):
     """An incident of a monitor: a time in which it was down or slow."""
 
     id: str
     startedAt: datetime  # noqa: N815 - UptimeRobot's name
 
 
-class _OutagePage(BaseModel):
+class _OutagePage(BaseModel, defer_build=True):
     data: list[MonitorOutage]
     nextLink: str | None = None  # noqa: N815 - UptimeRobot's name
 
 
-class SentAlert(BaseModel):
+class SentAlert(BaseModel, defer_build=True):
     """What UptimeRobot has sent to a contact; its address, which may be a secret, is not read."""
 
     timestamp: datetime
@@ -61,11 +61,11 @@ class SentAlert(BaseModel):
     """SUCCESS or NOT_DELIVERED."""
 
 
-class _SentAlerts(BaseModel):
+class _SentAlerts(BaseModel, defer_build=True):
     data: list[SentAlert]
 
 
-class LiveObject(BaseModel):
+class LiveObject(BaseModel, defer_build=True):
     """An integration, a group, a maintenance window, a status page or a contact; each has some of these."""
 
     id: int
@@ -74,12 +74,12 @@ class LiveObject(BaseModel):
     value: str | None = None
 
 
-class _ObjectPage(BaseModel):
+class _ObjectPage(BaseModel, defer_build=True):
     data: list[LiveObject]
     nextLink: str | None = None  # noqa: N815 - UptimeRobot's name
 
 
-class _Contacts(RootModel[list[LiveObject]]):
+class _Contacts(VendorList[LiveObject]):
     pass
 
 

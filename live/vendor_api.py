@@ -9,7 +9,7 @@ from http import HTTPStatus
 from typing import Any, Final, Literal, TypeVar
 
 import httpx
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, RootModel, ValidationError
 from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_attempt
 
 from core.failure import Failure
@@ -25,8 +25,13 @@ _ANSWERED: Final = (HTTPStatus.NOT_FOUND, HTTPStatus.LOCKED)
 _MESSAGE_CHARACTERS: Final = 200
 
 _Shape = TypeVar("_Shape", bound=BaseModel)
+_Member = TypeVar("_Member", bound=BaseModel)
 NextPage = Callable[[httpx.Response, _Shape], Mapping[str, str] | None]
 """Returns the query of the page after this one; None after the last."""
+
+
+class VendorList(RootModel[list[_Member]], defer_build=True):
+    """A list that is not a member of an object."""
 
 
 class Api:

@@ -15,11 +15,11 @@ from live.vendor_api import Api, WritingApi
 _MOST: Final = 50
 
 
-class _Target(BaseModel):
+class _Target(BaseModel, defer_build=True):
     id: str
 
 
-class VercelProject(BaseModel):
+class VercelProject(BaseModel, defer_build=True):
     """A project, its owner and what production is."""
 
     id: str
@@ -34,7 +34,7 @@ class VercelProject(BaseModel):
         return target.id if target else ""
 
 
-class VercelDeployment(BaseModel):
+class VercelDeployment(BaseModel, defer_build=True):
     """One deployment of a project."""
 
     id: str = Field(alias="uid")
@@ -53,7 +53,7 @@ class VercelDeployment(BaseModel):
         return next((str(self.meta[name]) for name in names if self.meta.get(name)), "")
 
 
-class VercelVariable(BaseModel):
+class VercelVariable(BaseModel, defer_build=True):
     """An environment variable of a project, without its value."""
 
     id: str = ""
@@ -71,15 +71,15 @@ class VercelVariable(BaseModel):
         return {self.targets} if isinstance(self.targets, str) else set(self.targets)
 
 
-class _Variables(BaseModel):
+class _Variables(BaseModel, defer_build=True):
     variables: list[VercelVariable] = Field(alias="envs")
 
 
-class _Deployments(BaseModel):
+class _Deployments(BaseModel, defer_build=True):
     deployments: list[VercelDeployment]
 
 
-class _Anything(BaseModel):
+class _Anything(BaseModel, defer_build=True):
     """An answer of which nothing is needed."""
 
 

@@ -37,7 +37,7 @@ class IssuerKey:
 
 
 class _Document(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     schema_version: Literal["bulwark-issuer-key-1"] = "bulwark-issuer-key-1"
     issuer: str

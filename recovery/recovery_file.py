@@ -180,7 +180,7 @@ class PostgresStore(RecoveryFileModel):
     """The most connections that read rows during a backup; left out: two, and one on a machine with one core.
     It is never more than half of those that the server has free."""
 
-    drill: DrillTests = DrillTests()
+    drill: DrillTests = Field(default_factory=DrillTests)
     objectives: RecoveryObjectives | None = None
     """What holds for it in place of the file's objectives, as far as it is given."""
 
@@ -375,7 +375,7 @@ class RecoveryFile(RecoveryFileModel):
     The state of a stack is not among them, because there is no stack.
     """
 
-    objectives: RecoveryObjectives = RecoveryObjectives()
+    objectives: RecoveryObjectives = Field(default_factory=RecoveryObjectives)
     vaults: RecoveryVaults
     trust: TrustedWriters
     attest: AttestingKey | None = None

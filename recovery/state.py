@@ -76,17 +76,17 @@ class SecretsProvider(ManifestModel):
     """Its salt or the name of its key. Decryption also takes the passphrase or the right to use the key."""
 
 
-class _DeploymentManifest(BaseModel):
+class _DeploymentManifest(BaseModel, defer_build=True):
     time: WrittenTime
     """The year 1 before the first deployment."""
 
 
-class _Resource(BaseModel):
+class _Resource(BaseModel, defer_build=True):
     urn: Annotated[str, StringConstraints(pattern=r"^urn:pulumi:[^:]+::[^:]+::")]
     """`urn:pulumi:<stack>::<project>::...`."""
 
 
-class _Deployment(BaseModel):
+class _Deployment(BaseModel, defer_build=True):
     """What is read of an exported state; the engine's format has much more."""
 
     manifest: _DeploymentManifest
@@ -94,7 +94,7 @@ class _Deployment(BaseModel):
     secrets_providers: SecretsProvider | None = None
 
 
-class _StateDocument(BaseModel):
+class _StateDocument(BaseModel, defer_build=True):
     deployment: _Deployment | None
 
 

@@ -88,7 +88,7 @@ _SCHEDULER: Final = "SELECT extname FROM pg_catalog.pg_extension WHERE extname =
 class _Grant(BaseModel):
     """A right to connect; the role "" is PUBLIC."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     role: str
     grantable: bool = False
@@ -97,7 +97,7 @@ class _Grant(BaseModel):
 class WriteStop(BaseModel):
     """What the database says of itself while its writes are stopped."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     since: str
     revoked: tuple[_Grant, ...]

@@ -35,7 +35,7 @@ RIGHTS: Final = (
 ).format(variable=TOKEN_VARIABLES["neon"])
 
 
-class _Changed(BaseModel):
+class _Changed(BaseModel, defer_build=True):
     """What Neon answers to a change: the work that it began."""
 
     operations: list[NeonOperation] = []

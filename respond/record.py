@@ -20,7 +20,7 @@ _Text = Annotated[str, Field(max_length=4000)]
 class _ResponseModel(BaseModel):
     """Part of a record: frozen, without unknown fields, and with credentials hidden in every text."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     @field_validator("*")
     @classmethod

@@ -20,7 +20,7 @@ from respond.step import (
 from respond.stores import find_neon_database, owner_url
 
 
-class _Recovered(BaseModel):
+class _Recovered(BaseModel, defer_build=True):
     project: NeonProject
 
 

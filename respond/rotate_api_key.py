@@ -40,12 +40,12 @@ _WAIT_SECONDS: Final = 30.0
 _POLL_SECONDS: Final = 1.0
 
 
-class _MadeKey(BaseModel):
+class _MadeKey(BaseModel, defer_build=True):
     id: int
     key: SecretStr
 
 
-class _RevokedKey(BaseModel):
+class _RevokedKey(BaseModel, defer_build=True):
     revoked: bool
 
 

@@ -29,7 +29,7 @@ from respond.step import (
 _TYPE: Final = "sentry:index/key:Key"
 
 
-class _ClientKey(BaseModel):
+class _ClientKey(BaseModel, defer_build=True):
     id: str
     name: str = ""
 

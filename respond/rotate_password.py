@@ -43,7 +43,7 @@ _SESSIONS: Final = """
 _ROLE: Final = "SELECT rolname FROM pg_catalog.pg_roles WHERE rolname = %s"
 
 
-class _Password(BaseModel):
+class _Password(BaseModel, defer_build=True):
     password: str
 
 

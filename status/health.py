@@ -8,7 +8,7 @@ It holds what was found, and for everything that could not be looked at the reas
 from datetime import date
 from typing import Generic, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from core.moment import Moment
 
@@ -290,7 +290,9 @@ class Health(HealthModel):
     monitors: Answer[tuple[MonitorHealth, ...]]
     crons: Answer[tuple[CronHealth, ...]]
     issues: Answer[tuple[IssueHealth, ...]]
-    quotas: Answer[tuple[QuotaHealth, ...]] = Answer[tuple[QuotaHealth, ...]](found=())
+    quotas: Answer[tuple[QuotaHealth, ...]] = Field(
+        default_factory=lambda: Answer[tuple[QuotaHealth, ...]](found=())
+    )
     objectives: AnswerObjectives | None = None
     """None: the stack declares no error tracking."""
 

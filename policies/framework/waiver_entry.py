@@ -28,7 +28,7 @@ Day = Annotated[date, BeforeValidator(_parse_day)]
 class ReviewedException(BaseModel):
     """An exception that someone has reviewed. It expires at the end of its last day, UTC."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, defer_build=True)
 
     reason: Annotated[str, StringConstraints(strip_whitespace=True, min_length=20)]
     owner: Annotated[str, StringConstraints(strip_whitespace=True, min_length=3)]

@@ -77,7 +77,7 @@ class DrilledService(Protocol):
 class OutageNote(BaseModel):
     """What the next drill needs to put a service back."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, defer_build=True)
 
     service: str
     deployment: str

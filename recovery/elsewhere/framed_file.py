@@ -23,7 +23,7 @@ _MAX_LINE_BYTES: Final = 1 << 15
 class FileHead(ManifestModel):
     """The first line."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, defer_build=True)
 
     bucket: str
     key: str

@@ -51,7 +51,7 @@ _Md5 = Annotated[str, StringConstraints(pattern=r"^[0-9a-fA-F]{32}$")]
 
 
 class _InventoryPart(BaseModel):
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     key: str
     size: Annotated[int, Field(ge=0)]
@@ -59,7 +59,7 @@ class _InventoryPart(BaseModel):
 
 
 class _InventoryManifest(BaseModel):
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     source: Annotated[str, Field(alias="sourceBucket")]
     destination: Annotated[str, Field(alias="destinationBucket")]

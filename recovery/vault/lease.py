@@ -37,7 +37,7 @@ _log = RunEvents()
 
 
 class _LeaseDocument(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     holder: str
     until: Moment
