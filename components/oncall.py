@@ -173,17 +173,17 @@ class OnCall(pulumi.ComponentResource):
             name=f"{self._args.prefix} {key}",
             num_loops=escalation.repeats,
             rules=[
-                pagerduty.EscalationPolicyRuleArgs(
+                pagerduty.EscalationPolicyRuleArgsDict(
                     escalation_delay_in_minutes=level.minutes,
                     targets=[
                         *(
-                            pagerduty.EscalationPolicyRuleTargetArgs(
+                            pagerduty.EscalationPolicyRuleTargetArgsDict(
                                 type="schedule_reference", id=self.schedules[one].id
                             )
                             for one in level.schedules
                         ),
                         *(
-                            pagerduty.EscalationPolicyRuleTargetArgs(
+                            pagerduty.EscalationPolicyRuleTargetArgsDict(
                                 type="user_reference", id=self._user(one)
                             )
                             for one in level.people
