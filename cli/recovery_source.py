@@ -85,7 +85,7 @@ def find_source(stack: str | None, *, on_twin: bool, recovery: str | None) -> Re
 
 def _read_document(recovery: str, endpoint: str | None = None) -> DocumentedSource:
     from recovery.role_document import parse_role_document  # noqa: PLC0415 - a file needs neither
-    from recovery.secrets_manager import fetch_secret  # noqa: PLC0415
+    from recovery.secrets_manager import fetch_secret  # noqa: PLC0415 - the same
 
     document = parse_role_document(fetch_secret(recovery.removeprefix(SECRET_PREFIX), endpoint), recovery)
     mask_secrets(document.secrets.values())

@@ -29,6 +29,7 @@ from recovery.vault.vault import VaultClient
 
 
 def read_outputs(target: StackTarget) -> Mapping[str, Any]:
+    """Return a stack's outputs, once what it needs is there. Raise Failure if it was never deployed."""
     target.prepare(PrintableConsole(stderr=True), runs_program=False)
     from engine import session  # noqa: PLC0415 - recovery by a file runs without Pulumi
 
