@@ -9,7 +9,6 @@ and prints what an hourly schedule pays for. `python bench/backup.py large [giga
 round that is not counted.
 """
 
-import json
 import os
 import shutil
 import statistics
@@ -25,6 +24,7 @@ from typing import Final
 
 import psutil
 import psycopg
+from bulwark_command import write_command, write_recovery_file
 from measurement import (
     Figures,
     Pipeline,
@@ -107,7 +107,7 @@ class Servers:
         return psycopg.connect(self.url(database), password=self.password, autocommit=True)
 
     def bulwark(self, command: str, *options: str) -> list[str]:
-        return [sys.executable, "-P", "-m", "cli", command, "--recovery", str(self.recovery), *options]
+        return write_command(self.recovery, command, *options)
 
     def execute(self, statement: str) -> None:
         with self.connect("postgres") as connection:
@@ -143,24 +143,23 @@ def start_servers() -> Generator[Servers]:
         cluster.start()
         with rclone_server(stored) as endpoint:
             servers = Servers(cluster, password, endpoint, folder / "work", stored, recovery)
-            write_recovery_file(servers)
+            write_recovery_file(
+                recovery,
+                "database",
+                {"type": "postgres", "url": servers.url("bench"), "password": {"env": "PGPASSWORD"}},
+                # The S3 server has neither versions nor locks.
+                {
+                    "bucket": BUCKET,
+                    "region": "us-east-1",
+                    "endpoint": endpoint,
+                    "accept_without_versions": True,
+                    "accept_without_lock": True,
+                },
+            )
             yield servers
     finally:
         cluster.destroy()
         shutil.rmtree(folder)
-
-
-def write_recovery_file(servers: Servers) -> None:
-    database = {"type": "postgres", "url": servers.url("bench"), "password": {"env": "PGPASSWORD"}}
-    vault = {"bucket": BUCKET, "region": "us-east-1", "endpoint": servers.endpoint}
-    accepted = {"accept_without_versions": True, "accept_without_lock": True}  # the S3 server has neither
-    content = {
-        "name": "bench",
-        "stores": {"database": database},
-        "vaults": {"primary": vault | accepted},
-        "trust": {"unattested": "accept"},
-    }
-    servers.recovery.write_text(json.dumps(content))
 
 
 def fill(servers: Servers, scale: int) -> None:

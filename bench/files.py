@@ -8,7 +8,6 @@ processes with their children, the servers not counted. Beyond a sync, a backup 
 and version, a listing and a manifest.
 """
 
-import json
 import os
 import subprocess
 import sys
@@ -23,6 +22,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
+from bulwark_command import write_command, write_recovery_file
 from measurement import Figures, measure, show
 from memory_store import BODY, digest_of, key_of, version_of
 
@@ -109,16 +109,14 @@ def main(count: int = 5_000, rounds: int = 3) -> None:
             with serve(root, documents=count) as source, serve(root, vault=held, plain=held) as target:
                 if begins_copied:
                     leave_backup(target, count)
+                write_file_stores(root / "recovery.yaml", source, target)
                 environment = environment_of(root, source, target)
                 sides: dict[str, list[str | Path]] = {
                     SYNC: [
                         *(RCLONE, "sync", "source:documents", "target:plain"),
                         *("--checksum", "--transfers", "8", "--checkers", "16"),
                     ],
-                    BACKUP: [
-                        *(sys.executable, "-P", "-m", "cli", "backup", "--unattested"),
-                        *("--recovery", write_recovery_file(root, source, target)),
-                    ],
+                    BACKUP: [*write_command(root / "recovery.yaml", "backup", "--unattested")],
                 }
                 for share in (0, 1) if begins_copied else (100, 0, 1):
                     if share == 1:
@@ -137,21 +135,16 @@ def find_goal(count: int, share: int) -> float | None:
     return whole if share == 100 else part
 
 
-def write_recovery_file(root: Path, source: str, target: str) -> Path:
-    """Write the recovery file that names both servers, and return its path."""
+def write_file_stores(path: Path, source: str, target: str) -> None:
+    """Write the recovery file that names both servers."""
     key = {"access_key_id": {"env": "BENCH_KEY_ID"}, "secret_access_key": {"env": "BENCH_SECRET"}}
     server = {"region": "us-east-1", "credentials": key}
-    files = {"type": "s3", "endpoint": source, "buckets": ["documents"], **server}
-    vault = {"endpoint": target, "bucket": "vault", "accept_without_lock": True, **server}
-    content = {
-        "name": "bench",
-        "stores": {"files": files},
-        "vaults": {"primary": vault},
-        "trust": {"unattested": "accept"},
-    }
-    path = root / "recovery.yaml"
-    path.write_text(json.dumps(content))
-    return path
+    write_recovery_file(
+        path,
+        "files",
+        {"type": "s3", "endpoint": source, "buckets": ["documents"], **server},
+        {"endpoint": target, "bucket": "vault", "accept_without_lock": True, **server},
+    )
 
 
 def environment_of(root: Path, source: str, target: str) -> dict[str, str]:

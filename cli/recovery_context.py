@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cli.recovery_source import DocumentedSource, DocumentedStack, RecoverySource, describe_source
+from cli.recovery_source import DocumentedSource, DocumentedStack, RecoverySource, describe_source, get_target
 from core.console import PrintableConsole
 from core.failure import Failure
 from recovery.age import read_identity
@@ -27,7 +27,7 @@ def declared_stores(source: RecoverySource) -> tuple[Store, ...]:
         return source.content.named_stores
     from engine.stack_stores import list_stores  # noqa: PLC0415 - a recovery file needs nothing of a stack
 
-    return list_stores((source.target if isinstance(source, DocumentedStack) else source).settings)
+    return list_stores(get_target(source).settings)
 
 
 def choose_stores(source: RecoverySource, names: Collection[str]) -> tuple[Store, ...]:
@@ -189,7 +189,7 @@ def find_trust(target: RecoverySource) -> Trust:
         return find_documented_trust(target.content)
     from cli.stack_recovery import find_stack_trust  # noqa: PLC0415 - a recovery file needs nothing of a stack
 
-    return find_stack_trust(target.target if isinstance(target, DocumentedStack) else target)
+    return find_stack_trust(get_target(target))
 
 
 def export_state(target: RecoverySource) -> StateExport:
@@ -203,7 +203,7 @@ def export_state(target: RecoverySource) -> StateExport:
         raise Failure("Only a stack has a state.", "name the stack: --stack.")
     from cli.stack_recovery import export_stack_state  # noqa: PLC0415 - a recovery file needs nothing of a stack
 
-    return export_stack_state(target.target if isinstance(target, DocumentedStack) else target)
+    return export_stack_state(get_target(target))
 
 
 def open_vaults(

@@ -46,6 +46,10 @@ class DocumentedStack:
 RecoverySource: TypeAlias = "StackTarget | DocumentedSource | DocumentedStack"
 
 
+def get_target(source: StackTarget | DocumentedStack) -> StackTarget:
+    return source.target if isinstance(source, DocumentedStack) else source
+
+
 def find_source(stack: str | None, *, on_twin: bool, recovery: str | None) -> RecoverySource:
     """
     Return what a command's options choose.
@@ -57,30 +61,29 @@ def find_source(stack: str | None, *, on_twin: bool, recovery: str | None) -> Re
         Failure: a stack and a recovery file are chosen; the stack has no file, one of the files is wrong, or
             the document can't be read.
     """
-    if recovery is None:
-        from engine.targets import find_target  # noqa: PLC0415 - a recovery file needs no settings of a stack
-
-        return find_target(stack or "local", on_twin=on_twin)
-    if recovery.startswith(SECRET_PREFIX):
-        if not (stack or on_twin):
-            return _read_document(recovery)
-        from engine.targets import find_target  # noqa: PLC0415 - the same
-
-        target = find_target(stack or "local", on_twin=on_twin)
-        target.prepare(PrintableConsole(stderr=True), runs_program=False)
-        source = _read_document(recovery, target.aws_endpoint)
-        if source.name != target.name:
+    chooses_stack = stack or on_twin or recovery is None
+    if recovery is not None and not recovery.startswith(SECRET_PREFIX):
+        if chooses_stack:
             raise Failure(
-                f"{recovery} is of the stack {source.name}, and this is {target.name}.", "name the other one."
+                "A recovery file names stores and vaults without a stack.",
+                f"leave out {'--stack' if stack else '--twin'}, or --recovery.",
             )
-        return DocumentedStack(target, source)
-    if stack or on_twin:
+        path = Path(recovery)
+        return DocumentedSource(RecoveryFilePlace(recovery, path.absolute().parent), read_recovery_file(path))
+    if recovery is not None and not chooses_stack:
+        return _read_document(recovery)
+    from engine.targets import find_target  # noqa: PLC0415 - a recovery file needs no settings of a stack
+
+    target = find_target(stack or "local", on_twin=on_twin)
+    if recovery is None:
+        return target
+    target.prepare(PrintableConsole(stderr=True), runs_program=False)
+    source = _read_document(recovery, target.aws_endpoint)
+    if source.name != target.name:
         raise Failure(
-            "A recovery file names stores and vaults without a stack.",
-            f"leave out {'--stack' if stack else '--twin'}, or --recovery.",
+            f"{recovery} is of the stack {source.name}, and this is {target.name}.", "name the other one."
         )
-    path = Path(recovery)
-    return DocumentedSource(RecoveryFilePlace(recovery, path.absolute().parent), read_recovery_file(path))
+    return DocumentedStack(target, source)
 
 
 def _read_document(recovery: str, endpoint: str | None = None) -> DocumentedSource:
@@ -103,5 +106,5 @@ def describe_options(source: RecoverySource) -> str:
     if isinstance(source, DocumentedSource):
         # The document of one role is of no use to the next command's.
         return "" if source.place.name.startswith(SECRET_PREFIX) else f" --recovery {source.place.name}"
-    target = source.target if isinstance(source, DocumentedStack) else source
+    target = get_target(source)
     return f"{'' if target.name == 'local' else f' --stack {target.name}'}{target.option}"

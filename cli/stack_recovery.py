@@ -81,7 +81,7 @@ def open_target(
         checkin_urls={} if outputs is None else require_output(outputs, "checkin_urls"),
         trust=find_stack_trust(target),
         issue_token=target.find_signer(role),
-        **_find_proof_ages(target),
+        **_find_proof_ages(target),  # pyrefly: ignore[open-unpacking] - it has these keys alone
         writer_vault=_open_writer_vault(target, role),
     )
     return _add_elsewhere(context, target, identity) if "elsewhere" in vaults else context
@@ -108,7 +108,7 @@ def open_documented(
         ),
         trust=find_stack_trust(target),
         issue_token=target.find_signer(role),
-        **_find_proof_ages(target),
+        **_find_proof_ages(target),  # pyrefly: ignore[open-unpacking] - it has these keys alone
     )
     return _add_elsewhere(context, target, identity) if "elsewhere" in vaults else context
 

@@ -15,6 +15,7 @@ from botocore.exceptions import (
 from core.failure import Failure
 from recovery.new_key import NewKeyWait, OnWait, log_wait
 from recovery.vault.aws_session import open_session
+from recovery.vault.client import error_code
 
 _SECONDS: Final = 10
 _PARTS_OF_AN_ARN: Final = 7
@@ -62,7 +63,7 @@ def fetch_secret(name: str, endpoint: str | None = None, on_wait: OnWait = log_w
             f"Nothing says in which region the secret {name} is.", "set AWS_REGION, or give its ARN."
         ) from None
     except ClientError as error:
-        raise _explain(name, error.response.get("Error", {}).get("Code", "")) from None
+        raise _explain(name, error_code(error)) from None
     except BotoCoreError as error:
         raise Failure(
             f"AWS Secrets Manager did not answer ({type(error).__name__}).", "run this again."

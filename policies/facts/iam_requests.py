@@ -5,7 +5,7 @@ It is decided as AWS does ("Policy evaluation logic"), for a request whose conte
 decided counts against the request: an allowance with it does not allow, and a denial with it denies.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,7 +13,7 @@ from policies.facts.iam_documents import ANYONE, Statement, matches
 
 _EQUAL: Final = {"stringequals", "stringequalsignorecase", "arnequals", "bool"}
 _LIKE: Final = {"stringlike", "arnlike"}
-_NUMERIC: Final = {
+_NUMERIC: Final[dict[str, Callable[[float, float], bool]]] = {
     "numericequals": lambda left, right: left == right,
     "numericlessthan": lambda left, right: left < right,
     "numericlessthanequals": lambda left, right: left <= right,
@@ -136,7 +136,7 @@ def _is_met(
 def _fits(operator: str, pattern: str, value: str) -> bool:
     if operator in _NUMERIC:
         try:
-            return bool(_NUMERIC[operator](float(value), float(pattern)))
+            return _NUMERIC[operator](float(value), float(pattern))
         except ValueError:
             return False
     if operator in _LIKE or operator == "arnequals":

@@ -29,7 +29,7 @@ def make_servicer(pack: Pack, on_evaluation: Callable[[Evaluation], None]) -> ty
             self._settings: dict[str, dict[str, Any]] = {}
             self._relaxed: set[str] = set()
 
-        def Configure(self, request: Any, context: Any) -> Any:  # noqa: N802 - gRPC's name
+        def Configure(self, request: Any, context: Any) -> Any:  # noqa: N802 - gRPC's name # pyrefly: ignore[bad-override-param-name] - called by position
             self._settings = {
                 rule: json_format.MessageToDict(config.properties)
                 for rule, config in request.policyConfig.items()
@@ -41,16 +41,16 @@ def make_servicer(pack: Pack, on_evaluation: Callable[[Evaluation], None]) -> ty
             }
             return super().Configure(request, context)
 
-        def Analyze(self, request: Any, context: Any) -> Any:  # noqa: N802 - gRPC's name
+        def Analyze(self, request: Any, context: Any) -> Any:  # noqa: N802 - gRPC's name # pyrefly: ignore[bad-override-param-name] - called by position
             del context
             self._declared_inputs[request.urn] = request.properties
             return analyzer_pb2.AnalyzeResponse()
 
-        def Remediate(self, request: Any, context: Any) -> Any:  # noqa: N802
+        def Remediate(self, request: Any, context: Any) -> Any:  # noqa: N802 # pyrefly: ignore[bad-override-param-name] - called by position
             del request, context
             return analyzer_pb2.RemediateResponse()
 
-        def AnalyzeStack(self, request: Any, context: Any) -> Any:  # noqa: N802
+        def AnalyzeStack(self, request: Any, context: Any) -> Any:  # noqa: N802 # pyrefly: ignore[bad-override-param-name] - called by position
             # The engine sends outputs to stack policies. A component's facts are inputs, which are missing
             # there once the component registers outputs. What a provider will compute is unknown there, even
             # if the program declares a value.

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from importlib import metadata
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 from urllib.parse import urlsplit
 
 from botocore.config import Config
@@ -252,7 +252,14 @@ DAMAGE_CODES: Final = frozenset(name for name, cause in _CAUSES.items() if cause
 
 def error_code(error: BaseException) -> str:
     """Return S3's error code; of a HEAD its status, such as `404`. Empty if no server responded."""
-    return error.response.get("Error", {}).get("Code", "") if isinstance(error, ClientError) else ""
+    if not isinstance(error, ClientError):
+        return ""
+    return _read_text(error, "Code")
+
+
+def _read_text(error: ClientError, name: Literal["Code", "Message"]) -> str:
+    value: Any = error.response.get("Error", {}).get(name, "")  # of an odd server None or an object
+    return str(value)
 
 
 def failure_of(error: Exception, action: str) -> Failure:
@@ -288,7 +295,7 @@ def explain_errors(action: str) -> Generator[None]:
 
 def _failure_of_response(error: ClientError, action: str) -> Failure:
     name = error_code(error)
-    message = _SECRET.sub("...", error.response.get("Error", {}).get("Message", ""))
+    message = _SECRET.sub("...", _read_text(error, "Message"))
     cause = _CAUSES.get(name) or (_KMS if name.startswith("KMS.") else None)
     if cause is None:
         return Failure(

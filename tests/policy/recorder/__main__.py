@@ -25,12 +25,12 @@ class Recorder(policy._PolicyAnalyzerServicer):  # noqa: SLF001 - no public way
         super().__init__(*args, **kwargs)
         self._inputs: dict[str, Any] = {}
 
-    def Analyze(self, request: Any, context: Any) -> Any:  # noqa: N802 - gRPC's name
+    def Analyze(self, request: Any, context: Any) -> Any:  # noqa: N802 - gRPC's name # pyrefly: ignore[bad-override-param-name] - called by position
         del context
         self._inputs[request.urn] = _clean(json_format.MessageToDict(request.properties))
         return analyzer_pb2.AnalyzeResponse()
 
-    def AnalyzeStack(self, request: Any, context: Any) -> Any:  # noqa: N802
+    def AnalyzeStack(self, request: Any, context: Any) -> Any:  # noqa: N802 # pyrefly: ignore[bad-override-param-name] - called by position
         del context
         found = [self._recorded(resource) for resource in request.resources]
         found.sort(key=lambda one: one["name"])
